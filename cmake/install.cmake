@@ -1,0 +1,20 @@
+# cmake --install: the library, its headers, and a package that works wherever the tree is moved to.
+include(CMakePackageConfigHelpers)
+
+# A folder that the linker found a library in and that the loader wouldn't search goes into the run path: OpenBLAS's
+# OpenMP build lies beside other builds of the same name.
+set_target_properties(tapir PROPERTIES INSTALL_RPATH "$ORIGIN" INSTALL_RPATH_USE_LINK_PATH ON)
+install(TARGETS tapir EXPORT TapirTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+foreach(folder tensor autograd nn optim data io)
+  install(DIRECTORY ${folder}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tapir/${folder}
+    FILES_MATCHING PATTERN "*.h" PATTERN "*.def" PATTERN cpu EXCLUDE)
+endforeach()
+install(FILES tapir.h ${TAPIR_INCLUDE_DIR}/tapir/config.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tapir)
+
+set(package ${CMAKE_INSTALL_LIBDIR}/cmake/Tapir)
+configure_package_config_file(cmake/TapirConfig.cmake.in ${PROJECT_BINARY_DIR}/TapirConfig.cmake
+  INSTALL_DESTINATION ${package} NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/TapirConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/TapirConfig.cmake ${PROJECT_BINARY_DIR}/TapirConfigVersion.cmake
+  DESTINATION ${package})
+install(EXPORT TapirTargets NAMESPACE tapir:: DESTINATION ${package})

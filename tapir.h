@@ -1,0 +1,4 @@
+#pragma once
+
+// All of Tapir. Each header can also be included alone.
+#include "tapir/config.h"

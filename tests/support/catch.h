@@ -1,0 +1,9 @@
+#pragma once
+
+// Catch2, whichever of versions 2 and 3 the distribution has.
+#if TAPIR_CATCH2_VERSION >= 3
+#include <catch2/catch_all.hpp>
+using Catch::Approx;
+#else
+#include <catch2/catch.hpp>
+#endif
