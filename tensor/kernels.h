@@ -1,0 +1,281 @@
+// The kernel table: one typed function pointer per kernel, one table per device. Kernels get checked
+// arguments and know nothing of Tensor; tensor/ops/ checks, allocates and calls them.
+#pragma once
+
+#include <cstdint>
+
+#include "tapir/tensor/array_ref.h"
+#include "tapir/tensor/device.h"
+#include "tapir/tensor/dtype.h"
+
+namespace tapir {
+
+/// The pointwise kernels, in the order of pointwise.def.
+enum class Pointwise : uint16_t {
+#define TAPIR_UNARY(name, ...) name,
+#define TAPIR_PREDICATE(name, ...) name,
+#define TAPIR_BINARY(name, ...) name,
+#define TAPIR_KERNEL(name, ...) name,
+#include "tapir/tensor/pointwise.def"
+  kCount
+};
+inline constexpr int kPointwiseCount = static_cast<int>(Pointwise::kCount);
+
+/// What a row of pointwise.def computes in and gives; see there.
+enum class PointwiseClass : uint8_t { Floating, Numeric, Compare, Logical, Select };
+
+struct PointwiseInfo {
+  const char* name;
+  uint8_t arity;
+  PointwiseClass dtypes;
+};
+/// Row of the table for error messages, dtype rules and tests.
+TAPIR_API const PointwiseInfo& pointwise_info(Pointwise op);
+
+/// A number given to a kernel, in both kinds.
+struct KernelScalar {
+  double real = 0;
+  int64_t integer = 0;
+};
+
+inline constexpr int kMaxPointwiseOperands = 4;  ///< the output and up to three inputs
+inline constexpr int kMaxPointwiseParams = 2;
+
+/// A pointwise call. Operand 0 is the output. Either `contiguous`: every operand is a dense run of `numel`
+/// elements or a scalar; or strided: sizes and strides hold the iteration space, outermost first, dimensions
+/// merged where possible.
+struct PointwiseArgs {
+  struct Operand {
+    void* data;                 ///< null for a scalar
+    DType dtype;                ///< as stored; converted to `compute` on load, from it on store
+    KernelScalar scalar;        ///< the value of an operand without data
+    int64_t strides[kMaxDims];  ///< in elements; set where !contiguous
+  };
+  Pointwise op;
+  DType compute;  ///< kFloat32, kFloat64 or kInt64
+  uint8_t inputs;
+  bool contiguous;
+  /// contiguous, and every operand with data is stored in `compute` (the output may be bool for Compare and
+  /// Logical)
+  bool direct;
+  int ndim;
+  int64_t numel;
+  KernelScalar params[kMaxPointwiseParams];
+  int64_t sizes[kMaxDims];
+  Operand operands[kMaxPointwiseOperands];
+};
+
+/// dst[i] = cast(src[i]) over an iteration space as in PointwiseArgs (merged, outermost first; strides in
+/// elements).
+struct CopyArgs {
+  void* dst;
+  const void* src;
+  DType dst_dtype, src_dtype;
+  int ndim;
+  int64_t numel;
+  int64_t sizes[kMaxDims];
+  int64_t dst_strides[kMaxDims];
+  int64_t src_strides[kMaxDims];
+};
+
+enum class Reduction : uint8_t {
+  Sum,
+  Max,
+  Min,
+  ArgMax,
+  ArgMin,
+  MaxIndex,
+  MinIndex,
+  LogSumExp,
+  All,
+  Any,
+  NormTwo
+};
+
+/// Reduces a contiguous (outer, reduced, inner) array over its middle dimension into a contiguous (outer,
+/// inner) one. MaxIndex and MinIndex write the value to `out` and its first index to `indices`; NaN wins.
+/// Sums accumulate half types in float, and floats in a blocked order whose error grows with log n. `scale`
+/// multiplies a sum (mean: 1/n).
+struct ReduceArgs {
+  Reduction op;
+  const void* in;
+  DType dtype;  ///< of `in`
+  void* out;
+  DType out_dtype;  ///< Sum: the dtype it is asked in; ArgMax, ArgMin: kInt64; All, Any: kBool; else as dtype
+  int64_t* indices;
+  int64_t outer, reduced, inner;
+  double scale;
+};
+
+/// Softmax over the middle dimension of a contiguous (outer, n, inner) array of a floating dtype; in may
+/// equal out.
+struct SoftmaxArgs {
+  bool log;  ///< the logarithm of the softmax
+  DType dtype;
+  const void* in;
+  void* out;
+  int64_t outer, n, inner;
+};
+/// grad_in = softmax: y * (g - sum(g * y)); log: g - exp(y) * sum(g)
+struct SoftmaxBackwardArgs {
+  bool log;
+  DType dtype;
+  const void* grad_out;
+  const void* out;  ///< the result of the forward
+  void* grad_in;
+  int64_t outer, n, inner;
+};
+
+/// Cross-entropy of logits with class indices, fused: log_softmax and nll_loss over (n, classes), both
+/// contiguous.
+///   losses[i] = -weight[target[i]] * log_softmax(logits)[i][target[i]], 0 where target[i] == ignore_index
+/// with label smoothing as PyTorch defines it. `log_probs` receives the log-softmax where not null.
+/// Returns through *bad_row the first row with a target outside [0, classes), or -1.
+struct CrossEntropyArgs {
+  DType dtype;
+  const void* logits;
+  const int64_t* targets;
+  const void* weight;  ///< per class, of `dtype`, or null
+  void* losses;        ///< (n)
+  void* log_probs;     ///< (n, classes)
+  double* weight_sum;  ///< sum of weight[target[i]] over rows that are not ignored
+  int64_t* bad_row;
+  int64_t n, classes, ignore_index;
+  double label_smoothing;
+};
+/// grad_logits[i][c] = g_i * w_i * (exp(log_probs[i][c]) - [c == target[i]]), g_i = grad[i * grad_stride] *
+/// scale
+struct CrossEntropyBackwardArgs {
+  DType dtype;
+  const void* grad;  ///< of `dtype`: one value (grad_stride 0) or one per row (1)
+  int64_t grad_stride;
+  double scale;
+  const void* log_probs;
+  const int64_t* targets;
+  const void* weight;
+  void* grad_logits;
+  int64_t n, classes, ignore_index;
+  double label_smoothing;
+};
+
+/// out[i] = src[index[i]] in rows of `row` elements of any dtype (index_select along a dimension of a
+/// contiguous (outer, count, row) source; embedding with outer == 1). Indices were checked.
+struct IndexRowsArgs {
+  const void* src;
+  const int64_t* index;
+  void* out;
+  size_t item;  ///< bytes per element
+  int64_t outer, count, n, row;
+};
+/// dst[o][index[i]] += src[o][i], the transpose of IndexRows, in ascending i. `skip`: an index to leave out,
+/// or -1.
+struct AddRowsArgs {
+  DType dtype;
+  void* dst;
+  const int64_t* index;
+  const void* src;
+  int64_t outer, count, n, row, skip;
+};
+/// gather: out[o][i][j] = src[o][index[o][i][j]][j] on contiguous (outer, count, inner) and (outer, n, inner)
+/// arrays of the sizes that the op has brought together; scatter-add is its transpose.
+struct GatherArgs {
+  DType dtype;
+  const void* src;
+  const int64_t* index;
+  void* out;
+  int64_t outer, count, n, inner;
+};
+
+/// C = alpha * op(A) op(B) + beta * C + bias, row-major. beta == 0 does not read C. bias (n) or null.
+struct GemmArgs {
+  DType dtype;
+  bool trans_a, trans_b;
+  int64_t m, n, k;
+  double alpha, beta;
+  const void* a;
+  int64_t lda;
+  const void* b;
+  int64_t ldb;
+  void* c;
+  int64_t ldc;
+  const void* bias;
+  // a batch of products, each `stride` elements from the last
+  int64_t batch;
+  int64_t stride_a, stride_b, stride_c;
+};
+
+/// The pointwise part of an LSTM cell; gates are laid out i, f, g, o as in PyTorch, (batch, 4 * hidden) each
+/// row.
+///   i, f, o = sigmoid; g = tanh;  c' = f * c + i * g;  h' = o * tanh(c')
+struct LstmCellArgs {
+  DType dtype;
+  void* gates;       ///< in: pre-activations; out: activations i, f, g, o, which backward reads
+  const void* c;     ///< (batch, hidden)
+  void* h_out;       ///< (batch, hidden)
+  void* c_out;       ///< (batch, hidden)
+  void* tanh_c_out;  ///< (batch, hidden), which backward reads; may be null
+  int64_t batch, hidden;
+};
+struct LstmCellBackwardArgs {
+  DType dtype;
+  const void* gates;   ///< activations
+  const void* c;       ///< the cell state that went in
+  const void* tanh_c;  ///< tanh of the cell state that came out
+  const void* grad_h;  ///< null: zeros
+  const void* grad_c;  ///< null: zeros
+  void* grad_gates;    ///< (batch, 4 * hidden), of the pre-activations
+  void* grad_c_in;     ///< (batch, hidden), or null
+  int64_t batch, hidden;
+};
+
+/// One parameter's update, contiguous arrays of n elements of a floating dtype.
+struct SgdArgs {
+  DType dtype;
+  void* param;
+  const void* grad;
+  void* momentum_buffer;  ///< null without momentum
+  int64_t n;
+  double lr, momentum, dampening, weight_decay;
+  bool nesterov, first_step, maximize;
+};
+struct AdamArgs {
+  DType dtype;
+  void* param;
+  const void* grad;
+  void* exp_avg;
+  void* exp_avg_sq;
+  void* max_exp_avg_sq;  ///< null without amsgrad
+  int64_t n, step;       ///< step counts from 1
+  double lr, beta1, beta2, eps, weight_decay;
+  bool decoupled;  ///< AdamW: decays the weight itself instead of adding to the gradient
+  bool maximize;
+};
+
+/// The kernels of one device.
+struct KernelTable {
+  void (*pointwise)(const PointwiseArgs&);
+  void (*copy)(const CopyArgs&);
+  void (*fill)(void* data, DType dtype, int64_t n, KernelScalar value);
+  void (*reduce)(const ReduceArgs&);
+  void (*softmax)(const SoftmaxArgs&);
+  void (*softmax_backward)(const SoftmaxBackwardArgs&);
+  void (*cross_entropy)(const CrossEntropyArgs&);
+  void (*cross_entropy_backward)(const CrossEntropyBackwardArgs&);
+  void (*index_rows)(const IndexRowsArgs&);
+  void (*add_rows)(const AddRowsArgs&);
+  void (*gather)(const GatherArgs&);
+  void (*scatter_add)(const GatherArgs&);  ///< out and src change roles: out += into src
+  void (*gemm)(const GemmArgs&);
+  void (*lstm_cell)(const LstmCellArgs&);
+  void (*lstm_cell_backward)(const LstmCellBackwardArgs&);
+  void (*sgd)(const SgdArgs&);
+  void (*adam)(const AdamArgs&);
+  /// The value of the one element at `data`, as a double and an int64 (waits for the device).
+  KernelScalar (*read)(const void* data, DType dtype);
+};
+
+/// The table of a device; entries that a device lacks are null and named by ops as DeviceError. Throws
+/// DeviceError where the build or the machine has no such device.
+TAPIR_API const KernelTable& kernels(Device device);
+
+}  // namespace tapir

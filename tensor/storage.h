@@ -1,0 +1,78 @@
+// StorageImpl: a block of memory that tensors share, with its version counter.
+#pragma once
+
+#include <functional>
+
+#include "tapir/tensor/allocator.h"
+#include "tapir/tensor/pool.h"
+#include "tapir/tensor/ref.h"
+
+namespace tapir {
+
+/// Memory shared by a tensor and its views. Small CPU blocks lie directly behind the header, in one pooled
+/// block.
+class TAPIR_API StorageImpl final : public RefCounted {
+ public:
+  /// Largest block that lies behind its header.
+  static constexpr size_t kInlineBytes = pool::kMaxBlock - 64;
+
+  /// Uninitialised memory. Throws OutOfMemoryError, DeviceError.
+  static Ref<StorageImpl> make(size_t bytes, Device device) {
+    if (TAPIR_LIKELY(bytes <= kInlineBytes && device.is_cpu())) {
+      void* block = pool::allocate(sizeof(StorageImpl) + bytes);
+      return Ref<StorageImpl>::adopt(new (block) StorageImpl(bytes));
+    }
+    return make_large(bytes, device);
+  }
+  /// Memory of the caller's, given back through `deleter` (which may be empty) when the last user is gone.
+  static Ref<StorageImpl> wrap(void* data, size_t bytes, Device device, std::function<void(void*)> deleter);
+
+  std::byte* data() const { return data_; }
+  size_t nbytes() const { return nbytes_; }
+  Device device() const { return device_; }
+  /// Counts in-place changes; autograd compares it with the count at the time a tensor was saved.
+  uint32_t version() const { return version_.load(std::memory_order_relaxed); }
+  void bump_version() { version_.store(version() + 1, std::memory_order_relaxed); }
+
+  static void destroy(StorageImpl* s) {
+    if (TAPIR_LIKELY(s->kind_ == Kind::kInline)) {
+      pool::release(s, sizeof(StorageImpl) + s->nbytes_);
+    } else {
+      destroy_large(s);
+    }
+  }
+
+ private:
+  enum class Kind : uint8_t { kInline, kAllocator, kExternal };
+  explicit StorageImpl(size_t bytes)
+      : data_(reinterpret_cast<std::byte*>(this) + sizeof(StorageImpl)), nbytes_(bytes), device_(kCPU) {}
+  static Ref<StorageImpl> make_large(size_t bytes, Device device);
+  static void destroy_large(StorageImpl* s);
+
+  std::byte* data_;
+  size_t nbytes_;
+  std::function<void(void*)>* deleter_ = nullptr;
+  std::atomic<uint32_t> version_{0};
+  Device device_;
+  Kind kind_ = Kind::kInline;
+  alignas(64) std::byte inline_[0];
+};
+static_assert(sizeof(StorageImpl) == 64);
+
+/// A tensor's storage as libtorch programs see it.
+class Storage {
+ public:
+  Storage() = default;
+  explicit Storage(Ref<StorageImpl> impl) : impl_(std::move(impl)) {}
+  void* data() const { return impl_ ? impl_->data() : nullptr; }
+  void* data_ptr() const { return data(); }
+  size_t nbytes() const { return impl_ ? impl_->nbytes() : 0; }
+  Device device() const { return impl_ ? impl_->device() : Device(kCPU); }
+  bool is_alias_of(const Storage& other) const { return impl_ == other.impl_; }
+  explicit operator bool() const { return static_cast<bool>(impl_); }
+
+ private:
+  Ref<StorageImpl> impl_;
+};
+
+}  // namespace tapir

@@ -1,0 +1,349 @@
+// Tensor: a reference-counted handle to a strided, typed array on one device, with PyTorch's methods.
+//
+// The methods that compute are differentiable; autograd/functions/ defines them beside their derivatives.
+// Include <tapir/tapir.h>, or the header there that declares the op, to call them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "tapir/tensor/error.h"
+#include "tapir/tensor/generator.h"
+#include "tapir/tensor/indexing.h"
+#include "tapir/tensor/options.h"
+#include "tapir/tensor/scalar.h"
+#include "tapir/tensor/tensor_impl.h"
+
+namespace tapir {
+
+class Tensor;
+class Node;
+using TensorList = ArrayRef<Tensor>;
+
+namespace detail {
+[[noreturn]] TAPIR_API TAPIR_COLD void undefined_tensor_failure();
+[[noreturn]] TAPIR_API TAPIR_COLD void data_type_failure(DType wanted, DType got);
+[[noreturn]] TAPIR_API TAPIR_COLD void dim_failure(const char* op, int64_t wanted, IntArrayRef got);
+}  // namespace detail
+
+/// Reads elements by index: an accessor<float, 2> gives a[i][j] without bounds checks.
+template <class T, size_t N>
+class TensorAccessor {
+ public:
+  TensorAccessor(T* data, const int64_t* sizes, const int64_t* strides)
+      : data_(data), sizes_(sizes), strides_(strides) {}
+  int64_t size(int64_t d) const { return sizes_[d]; }
+  int64_t stride(int64_t d) const { return strides_[d]; }
+  IntArrayRef sizes() const { return {sizes_, N}; }
+  T* data() const { return data_; }
+  decltype(auto) operator[](int64_t i) const {
+    if constexpr (N == 1) {
+      return (data_[i * strides_[0]]);
+    } else {
+      return TensorAccessor<T, N - 1>(data_ + i * strides_[0], sizes_ + 1, strides_ + 1);
+    }
+  }
+
+ private:
+  T* data_;
+  const int64_t* sizes_;
+  const int64_t* strides_;
+};
+
+/// A tensor, or no tensor (undefined) when default-constructed. Copying the handle shares the array.
+class TAPIR_API Tensor {
+ public:
+  Tensor() = default;
+  explicit Tensor(Ref<TensorImpl> impl) : impl_(std::move(impl)) {}
+  /// A new, uninitialised, contiguous tensor. No gradient, no checks beyond those of Layout::of.
+  static Tensor empty(IntArrayRef sizes, DType dtype, Device device = kCPU) {
+    return from_layout(Layout::of(sizes), dtype, device);
+  }
+  /// A new, uninitialised tensor over a contiguous layout.
+  static Tensor from_layout(Layout layout, DType dtype, Device device) {
+    auto storage = StorageImpl::make(static_cast<size_t>(layout.numel) * item_size(dtype), device);
+    return Tensor(Ref<TensorImpl>::adopt(new TensorImpl(std::move(storage), std::move(layout), dtype)));
+  }
+  /// A tensor over the same storage; no gradient is recorded and it is not registered as a view.
+  Tensor alias(Layout layout) const {
+    return Tensor(Ref<TensorImpl>::adopt(new TensorImpl(impl_->storage, std::move(layout), impl_->dtype)));
+  }
+
+  // --- what it is ---
+  bool defined() const { return static_cast<bool>(impl_); }
+  void reset() { impl_.reset(); }
+  TensorImpl* impl() const { return impl_.get(); }
+  TensorImpl* unsafeGetTensorImpl() const { return impl_.get(); }
+  const Ref<TensorImpl>& ref() const { return impl_; }
+  bool is_same(const Tensor& other) const { return impl_ == other.impl_; }
+  size_t use_count() const { return impl_ ? impl_->use_count() : 0; }
+
+  IntArrayRef sizes() const { return checked().layout.sizes; }
+  IntArrayRef strides() const { return checked().layout.strides; }
+  int64_t size(int64_t d) const {
+    const Layout& l = checked().layout;
+    return l.sizes[l.wrap_dim(d, "size")];
+  }
+  int64_t stride(int64_t d) const {
+    const Layout& l = checked().layout;
+    return l.strides[l.wrap_dim(d, "stride")];
+  }
+  const Layout& layout_of() const { return checked().layout; }
+  Layout_ layout() const { return kStrided; }
+  int64_t dim() const { return checked().layout.dim(); }
+  int64_t ndimension() const { return dim(); }
+  int64_t numel() const { return checked().layout.numel; }
+  int64_t storage_offset() const { return checked().layout.offset; }
+  bool is_contiguous(MemoryFormat = MemoryFormat::Contiguous) const { return checked().layout.contiguous; }
+  DType dtype() const { return checked().dtype; }
+  DType scalar_type() const { return dtype(); }
+  size_t element_size() const { return item_size(dtype()); }
+  size_t itemsize() const { return item_size(dtype()); }
+  size_t nbytes() const { return static_cast<size_t>(numel()) * itemsize(); }
+  Device device() const { return checked().device; }
+  int64_t get_device() const { return device().is_cpu() ? -1 : device().index(); }
+  bool is_cpu() const { return device().is_cpu(); }
+  bool is_cuda() const { return device().is_cuda(); }
+  bool is_floating_point() const { return tapir::is_floating_point(dtype()); }
+  bool is_complex() const { return false; }
+  bool is_signed() const { return tapir::is_signed(dtype()); }
+  TensorOptions options() const { return TensorOptions(dtype()).device(device()); }
+  Storage storage() const { return Storage(checked().storage); }
+  bool has_storage() const { return defined(); }
+
+  /// Address of the first element. The typed form throws DTypeError where T is not the dtype.
+  void* data_ptr() const { return checked().data; }
+  template <class T>
+  T* data_ptr() const {
+    if (dtype_of<T> != dtype()) detail::data_type_failure(dtype_of<T>, dtype());
+    return reinterpret_cast<T*>(checked().data);
+  }
+  template <class T>
+  T* mutable_data_ptr() const {
+    return data_ptr<T>();
+  }
+  template <class T>
+  const T* const_data_ptr() const {
+    return data_ptr<T>();
+  }
+  /// Elements of a CPU tensor with exactly N dimensions. Throws DTypeError, ShapeError.
+  template <class T, size_t N>
+  TensorAccessor<T, N> accessor() const {
+    if (dim() != static_cast<int64_t>(N)) detail::dim_failure("accessor", N, sizes());
+    return {data_ptr<T>(), layout_of().sizes.data(), layout_of().strides.data()};
+  }
+  /// The value of a tensor with one element. Throws ShapeError for any other count.
+  Scalar item() const;
+  template <class T>
+  T item() const {
+    return item().to<T>();
+  }
+  bool is_nonzero() const;
+  /// Values, sizes, dtype and device as PyTorch prints them.
+  std::string str() const;
+
+  // --- autograd (defined in autograd/) ---
+  bool requires_grad() const;
+  const Tensor& set_requires_grad(bool r) const;
+  /// Starts (or stops) recording on a leaf. Throws AutogradError for a non-leaf, DTypeError for integers.
+  const Tensor& requires_grad_(bool r = true) const { return set_requires_grad(r); }
+  bool is_leaf() const;
+  /// The gradient accumulated by backward(); undefined where there is none.
+  const Tensor& grad() const;
+  /// A reference that may be assigned to. Only a leaf or a tensor that retains its gradient has one.
+  Tensor& mutable_grad() const;
+  Ref<Node> grad_fn() const;
+  uint32_t output_nr() const { return checked().output_nr; }
+  /// Computes the gradients of every leaf that this tensor was made from. `gradient` may be left out for one
+  /// element.
+  void backward(const Tensor& gradient = {}, std::optional<bool> retain_graph = std::nullopt,
+                bool create_graph = false, std::optional<TensorList> inputs = std::nullopt) const;
+  void retain_grad() const;
+  bool retains_grad() const;
+  /// The same values, cut from the graph; shares memory and version counter.
+  Tensor detach() const;
+  Tensor& detach_();
+  /// The same memory outside autograd: changes through it are not counted.
+  Tensor data() const;
+  Tensor tensor_data() const { return data(); }
+  Tensor variable_data() const { return data(); }
+  /// Replaces the array that this handle's tensor shows, keeping its identity and its gradient.
+  void set_data(const Tensor& other) const;
+  uint32_t _version() const { return checked().storage->version(); }
+  bool is_view() const { return static_cast<bool>(checked().base); }
+  Tensor _base() const;
+  /// Calls `hook` with the gradient of this tensor during backward; a hook that returns a tensor replaces it.
+  /// Returns a handle for remove_hook.
+  template <class F>
+  unsigned register_hook(F&& hook) const;
+  void remove_hook(unsigned handle) const;
+
+  // --- values: what the op's declaration in autograd/functions/ documents ---
+#define TAPIR_UNARY(name, ...)             \
+  TAPIR_ALWAYS_INLINE Tensor name() const; \
+  TAPIR_ALWAYS_INLINE Tensor& name##_();
+#define TAPIR_PREDICATE(name, ...) TAPIR_ALWAYS_INLINE Tensor name() const;
+#define TAPIR_BINARY(name, ...)                               \
+  TAPIR_ALWAYS_INLINE Tensor name(const Tensor& other) const; \
+  TAPIR_ALWAYS_INLINE Tensor name(const Scalar& other) const; \
+  TAPIR_ALWAYS_INLINE Tensor& name##_(const Tensor& other);   \
+  TAPIR_ALWAYS_INLINE Tensor& name##_(const Scalar& other);
+#include "tapir/tensor/pointwise.def"
+
+  // arithmetic with scaling, powers, comparison with bounds
+#define TAPIR_METHOD TAPIR_ALWAYS_INLINE
+  TAPIR_METHOD Tensor add(const Tensor& other, const Scalar& alpha = 1) const;
+  TAPIR_METHOD Tensor add(const Scalar& other, const Scalar& alpha = 1) const;
+  TAPIR_METHOD Tensor& add_(const Tensor& other, const Scalar& alpha = 1);
+  TAPIR_METHOD Tensor& add_(const Scalar& other, const Scalar& alpha = 1);
+  TAPIR_METHOD Tensor sub(const Tensor& other, const Scalar& alpha = 1) const;
+  TAPIR_METHOD Tensor sub(const Scalar& other, const Scalar& alpha = 1) const;
+  TAPIR_METHOD Tensor& sub_(const Tensor& other, const Scalar& alpha = 1);
+  TAPIR_METHOD Tensor& sub_(const Scalar& other, const Scalar& alpha = 1);
+  TAPIR_METHOD Tensor clamp(const std::optional<Scalar>& min,
+                            const std::optional<Scalar>& max = std::nullopt) const;
+  TAPIR_METHOD Tensor& clamp_(const std::optional<Scalar>& min,
+                              const std::optional<Scalar>& max = std::nullopt);
+  TAPIR_METHOD Tensor clamp_min(const Scalar& min) const;
+  TAPIR_METHOD Tensor clamp_max(const Scalar& max) const;
+  TAPIR_METHOD Tensor where(const Tensor& condition, const Tensor& other) const;
+  TAPIR_METHOD Tensor lerp(const Tensor& end, const Scalar& weight) const;
+  TAPIR_METHOD Tensor addcmul(const Tensor& a, const Tensor& b, const Scalar& value = 1) const;
+  TAPIR_METHOD Tensor& addcmul_(const Tensor& a, const Tensor& b, const Scalar& value = 1);
+  TAPIR_METHOD Tensor addcdiv(const Tensor& a, const Tensor& b, const Scalar& value = 1) const;
+  TAPIR_METHOD Tensor& addcdiv_(const Tensor& a, const Tensor& b, const Scalar& value = 1);
+  TAPIR_METHOD Tensor masked_fill(const Tensor& mask, const Scalar& value) const;
+  TAPIR_METHOD Tensor& masked_fill_(const Tensor& mask, const Scalar& value);
+  TAPIR_METHOD bool equal(const Tensor& other) const;
+  TAPIR_METHOD bool allclose(const Tensor& other, double rtol = 1e-5, double atol = 1e-8,
+                             bool equal_nan = false) const;
+
+  // reductions
+  TAPIR_METHOD Tensor sum(std::optional<DType> dtype = std::nullopt) const;
+  TAPIR_METHOD Tensor sum(IntArrayRef dim, bool keepdim = false,
+                          std::optional<DType> dtype = std::nullopt) const;
+  TAPIR_METHOD Tensor mean(std::optional<DType> dtype = std::nullopt) const;
+  TAPIR_METHOD Tensor mean(IntArrayRef dim, bool keepdim = false,
+                           std::optional<DType> dtype = std::nullopt) const;
+  TAPIR_METHOD Tensor max() const;
+  TAPIR_METHOD std::tuple<Tensor, Tensor> max(int64_t dim, bool keepdim = false) const;
+  TAPIR_METHOD Tensor max(const Tensor& other) const;
+  TAPIR_METHOD Tensor min() const;
+  TAPIR_METHOD std::tuple<Tensor, Tensor> min(int64_t dim, bool keepdim = false) const;
+  TAPIR_METHOD Tensor min(const Tensor& other) const;
+  TAPIR_METHOD Tensor argmax(std::optional<int64_t> dim = std::nullopt, bool keepdim = false) const;
+  TAPIR_METHOD Tensor argmin(std::optional<int64_t> dim = std::nullopt, bool keepdim = false) const;
+  TAPIR_METHOD Tensor logsumexp(IntArrayRef dim, bool keepdim = false) const;
+  TAPIR_METHOD Tensor norm(const Scalar& p = 2) const;
+  TAPIR_METHOD Tensor all() const;
+  TAPIR_METHOD Tensor any() const;
+  TAPIR_METHOD Tensor softmax(int64_t dim, std::optional<DType> dtype = std::nullopt) const;
+  TAPIR_METHOD Tensor log_softmax(int64_t dim, std::optional<DType> dtype = std::nullopt) const;
+
+  // products
+  TAPIR_METHOD Tensor matmul(const Tensor& other) const;
+  TAPIR_METHOD Tensor mm(const Tensor& other) const;
+  TAPIR_METHOD Tensor bmm(const Tensor& other) const;
+  TAPIR_METHOD Tensor mv(const Tensor& other) const;
+  TAPIR_METHOD Tensor dot(const Tensor& other) const;
+  TAPIR_METHOD Tensor addmm(const Tensor& a, const Tensor& b, const Scalar& beta = 1,
+                            const Scalar& alpha = 1) const;
+
+  // views
+  TAPIR_METHOD Tensor view(IntArrayRef sizes) const;
+  TAPIR_METHOD Tensor view_as(const Tensor& other) const;
+  TAPIR_METHOD Tensor reshape(IntArrayRef sizes) const;
+  TAPIR_METHOD Tensor flatten(int64_t start_dim = 0, int64_t end_dim = -1) const;
+  TAPIR_METHOD Tensor unflatten(int64_t dim, IntArrayRef sizes) const;
+  TAPIR_METHOD Tensor transpose(int64_t d0, int64_t d1) const;
+  TAPIR_METHOD Tensor t() const;
+  TAPIR_METHOD Tensor permute(IntArrayRef dims) const;
+  TAPIR_METHOD Tensor unsqueeze(int64_t dim) const;
+  TAPIR_METHOD Tensor& unsqueeze_(int64_t dim);
+  TAPIR_METHOD Tensor squeeze() const;
+  TAPIR_METHOD Tensor squeeze(int64_t dim) const;
+  TAPIR_METHOD Tensor& transpose_(int64_t d0, int64_t d1);
+  TAPIR_METHOD Tensor expand(IntArrayRef sizes, bool implicit = false) const;
+  TAPIR_METHOD Tensor expand_as(const Tensor& other) const;
+  TAPIR_METHOD Tensor select(int64_t dim, int64_t index) const;
+  TAPIR_METHOD Tensor slice(int64_t dim = 0, std::optional<int64_t> start = std::nullopt,
+                            std::optional<int64_t> end = std::nullopt, int64_t step = 1) const;
+  TAPIR_METHOD Tensor narrow(int64_t dim, int64_t start, int64_t length) const;
+  TAPIR_METHOD Tensor as_strided(IntArrayRef sizes, IntArrayRef strides,
+                                 std::optional<int64_t> storage_offset = std::nullopt) const;
+  TAPIR_METHOD std::vector<Tensor> chunk(int64_t chunks, int64_t dim = 0) const;
+  TAPIR_METHOD std::vector<Tensor> split(int64_t split_size, int64_t dim = 0) const;
+  TAPIR_METHOD std::vector<Tensor> unbind(int64_t dim = 0) const;
+  TAPIR_METHOD Tensor operator[](int64_t index) const;
+  TAPIR_METHOD Tensor index(ArrayRef<TensorIndex> indices) const;
+  TAPIR_METHOD Tensor index(std::initializer_list<TensorIndex> indices) const;
+  TAPIR_METHOD Tensor& index_put_(ArrayRef<TensorIndex> indices, const Tensor& values);
+  TAPIR_METHOD Tensor& index_put_(ArrayRef<TensorIndex> indices, const Scalar& value);
+  TAPIR_METHOD Tensor& index_put_(std::initializer_list<TensorIndex> indices, const Tensor& values);
+  TAPIR_METHOD Tensor& index_put_(std::initializer_list<TensorIndex> indices, const Scalar& value);
+
+  // indexing along a dimension
+  TAPIR_METHOD Tensor index_select(int64_t dim, const Tensor& index) const;
+  TAPIR_METHOD Tensor gather(int64_t dim, const Tensor& index, bool sparse_grad = false) const;
+  TAPIR_METHOD Tensor repeat(IntArrayRef repeats) const;
+
+  // copies, casts, filling
+  TAPIR_METHOD Tensor clone(std::optional<MemoryFormat> format = std::nullopt) const;
+  TAPIR_METHOD Tensor contiguous(MemoryFormat format = MemoryFormat::Contiguous) const;
+  TAPIR_METHOD Tensor& copy_(const Tensor& source, bool non_blocking = false);
+  TAPIR_METHOD Tensor& zero_();
+  TAPIR_METHOD Tensor& fill_(const Scalar& value);
+  TAPIR_METHOD Tensor& fill_(const Tensor& value);
+  TAPIR_METHOD Tensor to(DType dtype, bool non_blocking = false, bool copy = false) const;
+  TAPIR_METHOD Tensor to(Device device, bool non_blocking = false, bool copy = false) const;
+  TAPIR_METHOD Tensor to(Device device, DType dtype, bool non_blocking = false, bool copy = false) const;
+  TAPIR_METHOD Tensor to(const TensorOptions& options, bool non_blocking = false, bool copy = false) const;
+  TAPIR_METHOD Tensor to(const Tensor& like, bool non_blocking = false, bool copy = false) const;
+  TAPIR_METHOD Tensor toType(DType dtype) const;
+  TAPIR_METHOD Tensor type_as(const Tensor& other) const;
+  TAPIR_METHOD Tensor cpu() const;
+  TAPIR_METHOD Tensor cuda() const;
+
+  // random filling, from the device's default generator where none is given
+  TAPIR_METHOD Tensor& uniform_(double from = 0, double to = 1,
+                                std::optional<Generator> generator = std::nullopt);
+  TAPIR_METHOD Tensor& normal_(double mean = 0, double std = 1,
+                               std::optional<Generator> generator = std::nullopt);
+  TAPIR_METHOD Tensor& bernoulli_(double p = 0.5, std::optional<Generator> generator = std::nullopt);
+  TAPIR_METHOD Tensor& random_(std::optional<Generator> generator = std::nullopt);
+  TAPIR_METHOD Tensor& random_(int64_t to, std::optional<Generator> generator = std::nullopt);
+  TAPIR_METHOD Tensor& random_(int64_t from, int64_t to, std::optional<Generator> generator = std::nullopt);
+
+  TAPIR_METHOD Tensor operator-() const;
+  TAPIR_METHOD Tensor& operator+=(const Tensor& other);
+  TAPIR_METHOD Tensor& operator+=(const Scalar& other);
+  TAPIR_METHOD Tensor& operator-=(const Tensor& other);
+  TAPIR_METHOD Tensor& operator-=(const Scalar& other);
+  TAPIR_METHOD Tensor& operator*=(const Tensor& other);
+  TAPIR_METHOD Tensor& operator*=(const Scalar& other);
+  TAPIR_METHOD Tensor& operator/=(const Tensor& other);
+  TAPIR_METHOD Tensor& operator/=(const Scalar& other);
+#undef TAPIR_METHOD
+
+ private:
+  const TensorImpl& checked() const {
+    if (TAPIR_UNLIKELY(!impl_)) detail::undefined_tensor_failure();
+    return *impl_;
+  }
+  Ref<TensorImpl> impl_;
+};
+
+using Variable = Tensor;
+
+/// Prints a tensor as PyTorch does; declared for any output stream.
+template <class Stream>
+requires requires(Stream& s, std::string text) { s.write(text.data(), 1); }
+Stream& operator<<(Stream& stream, const Tensor& t) {
+  const std::string text = t.str();
+  stream.write(text.data(), static_cast<std::ptrdiff_t>(text.size()));
+  return stream;
+}
+
+}  // namespace tapir
