@@ -5,9 +5,9 @@ include(CMakePackageConfigHelpers)
 # OpenMP build lies beside other builds of the same name.
 set_target_properties(tapir PROPERTIES INSTALL_RPATH "$ORIGIN" INSTALL_RPATH_USE_LINK_PATH ON)
 install(TARGETS tapir EXPORT TapirTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-foreach(folder tensor autograd nn optim data io)
-  install(DIRECTORY ${folder}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tapir/${folder}
-    FILES_MATCHING PATTERN "*.h" PATTERN "*.def" PATTERN cpu EXCLUDE)
+foreach(header ${TAPIR_PUBLIC_HEADERS})
+  get_filename_component(folder ${header} DIRECTORY)
+  install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tapir/${folder})
 endforeach()
 install(FILES tapir.h ${TAPIR_INCLUDE_DIR}/tapir/config.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tapir)
 

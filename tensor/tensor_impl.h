@@ -1,6 +1,7 @@
 // TensorImpl: what a Tensor points to.
 #pragma once
 
+#include "tapir/tensor/dtype.h"
 #include "tapir/tensor/layout.h"
 #include "tapir/tensor/storage.h"
 

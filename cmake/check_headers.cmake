@@ -1,0 +1,11 @@
+# Target check_headers: each public header compiles alone, without a warning, with what a consumer gets.
+add_library(check_headers OBJECT EXCLUDE_FROM_ALL)
+target_link_libraries(check_headers PRIVATE tapir::tapir)
+target_compile_options(check_headers PRIVATE -Wall -Wextra -Werror -O0)
+foreach(header tapir.h ${TAPIR_PUBLIC_HEADERS})
+  if(header MATCHES "\\.h$")
+    set(source ${PROJECT_BINARY_DIR}/check_headers/${header}.cpp)
+    file(CONFIGURE OUTPUT ${source} CONTENT "#include <tapir/${header}>\n")
+    target_sources(check_headers PRIVATE ${source})
+  endif()
+endforeach()
