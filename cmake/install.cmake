@@ -18,3 +18,6 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/TapirConfigVersion.cmake 
 install(FILES ${PROJECT_BINARY_DIR}/TapirConfig.cmake ${PROJECT_BINARY_DIR}/TapirConfigVersion.cmake
   DESTINATION ${package})
 install(EXPORT TapirTargets NAMESPACE tapir:: DESTINATION ${package})
+
+# The build tree is a package too: -DTapir_DIR=build/release.
+export(EXPORT TapirTargets NAMESPACE tapir:: FILE ${PROJECT_BINARY_DIR}/TapirTargets.cmake)

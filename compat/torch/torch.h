@@ -1,0 +1,76 @@
+// Tapir under libtorch's names, so that a program written for libtorch builds unchanged. What Tapir offers
+// has libtorch's names, argument order, defaults and meaning already; here it gets libtorch's namespaces and
+// macros.
+//
+// torch:: and at:: and c10:: are namespaces that may be reopened. torch::nn and the like are Tapir's own
+// namespaces by another name, so that `using namespace torch;` leaves nn::Linear unambiguous; a program that
+// adds to torch::nn has to add to tapir::nn. The headers beside this one and in ATen/ are all this one.
+#pragma once
+
+#include <iostream>
+#include <sstream>
+#include <string>
+
+#include "tapir/tapir.h"
+
+namespace tapir {
+// Declared here too, so that the aliases below have something to name whatever tapir.h includes.
+namespace nn {
+namespace functional {}
+namespace init {}
+namespace utils {
+namespace rnn {}
+}  // namespace utils
+}  // namespace nn
+namespace optim {}
+namespace data {}
+namespace autograd {}
+namespace indexing {}
+namespace cuda {}
+}  // namespace tapir
+
+namespace torch {
+using namespace tapir;
+namespace nn = tapir::nn;
+namespace optim = tapir::optim;
+namespace data = tapir::data;
+namespace autograd = tapir::autograd;
+namespace indexing = tapir::indexing;
+namespace cuda = tapir::cuda;
+}  // namespace torch
+
+namespace at {
+using namespace tapir;
+namespace indexing = tapir::indexing;
+}  // namespace at
+
+namespace c10 {
+using namespace tapir;
+
+/// The arguments as an ostream prints them, one after the other.
+template <class... Args>
+std::string str(const Args&... args) {
+  std::ostringstream out;
+  static_cast<void>((out << ... << args));
+  return out.str();
+}
+}  // namespace c10
+
+namespace torch {
+using c10::str;
+}  // namespace torch
+
+/// Throws torch::Error where `condition` is false. The further arguments are the message, printed as by an
+/// ostream.
+#define TORCH_CHECK(condition, ...) \
+  (TAPIR_LIKELY(condition)          \
+       ? void(0)                    \
+       : ::tapir::detail::check_failure(#condition, __FILE__, __LINE__, ::c10::str(__VA_ARGS__)))
+#define TORCH_INTERNAL_ASSERT(condition, ...) TORCH_CHECK(condition, ##__VA_ARGS__)
+#define AT_ASSERT(condition) TORCH_CHECK(condition)
+#define AT_ERROR(...) TORCH_CHECK(false, ##__VA_ARGS__)
+
+#define TORCH_MODULE_IMPL(Name, ImplType) TAPIR_MODULE_IMPL(Name, ImplType)
+#define TORCH_MODULE(Name) TAPIR_MODULE(Name)
+#define TORCH_ARG(T, name) TAPIR_ARG(T, name)
+#define FORWARD_HAS_DEFAULT_ARGS(...) TAPIR_FORWARD_HAS_DEFAULT_ARGS(__VA_ARGS__)
