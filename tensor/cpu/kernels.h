@@ -1,0 +1,28 @@
+// The CPU's kernels, which table.cpp puts into the kernel table. What each computes stands beside its
+// arguments in tensor/kernels.h; each is defined in the file named here.
+#pragma once
+
+#include "tapir/tensor/kernels.h"
+
+namespace tapir::cpu {
+
+void pointwise(const PointwiseArgs& args);                          // pointwise.cpp
+void copy(const CopyArgs& args);                                    // copy.cpp
+void fill(void* data, DType dtype, int64_t n, KernelScalar value);  // copy.cpp
+KernelScalar read(const void* data, DType dtype);                   // copy.cpp
+void reduce(const ReduceArgs& args);                                // reduce.cpp
+void softmax(const SoftmaxArgs& args);                              // softmax.cpp
+void softmax_backward(const SoftmaxBackwardArgs& args);             // softmax.cpp
+void cross_entropy(const CrossEntropyArgs& args);                   // loss.cpp
+void cross_entropy_backward(const CrossEntropyBackwardArgs& args);  // loss.cpp
+void index_rows(const IndexRowsArgs& args);                         // index.cpp
+void add_rows(const AddRowsArgs& args);                             // index.cpp
+void gather(const GatherArgs& args);                                // index.cpp
+void scatter_add(const GatherArgs& args);                           // index.cpp
+void gemm(const GemmArgs& args);                                    // gemm_entry.cpp
+void lstm_cell(const LstmCellArgs& args);                           // lstm.cpp
+void lstm_cell_backward(const LstmCellBackwardArgs& args);          // lstm.cpp
+void sgd(const SgdArgs& args);                                      // optim.cpp
+void adam(const AdamArgs& args);                                    // optim.cpp
+
+}  // namespace tapir::cpu
