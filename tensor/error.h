@@ -11,10 +11,16 @@ namespace tapir {
 /// Base of every exception that Tapir throws.
 class TAPIR_API Error : public std::runtime_error {
  public:
-  explicit Error(const std::string& message) : std::runtime_error(message) {}
+  explicit Error(const std::string& message) : std::runtime_error(message), message_(message) {}
   ~Error() override;
+  const char* what() const noexcept override { return message_.c_str(); }
   /// The message; libtorch appends a C++ backtrace to what(), Tapir does not.
   const char* what_without_backtrace() const noexcept { return what(); }
+  /// Adds where it happened, on a line of its own.
+  void add_context(const std::string& context) { message_ += "\n  " + context; }
+
+ private:
+  std::string message_;
 };
 
 #define TAPIR_DECLARE_ERROR(Name)       \

@@ -34,8 +34,8 @@ TAPIR_API const PointwiseInfo& pointwise_info(Pointwise op);
 
 /// A number given to a kernel, in both kinds.
 struct KernelScalar {
-  double real = 0;
-  int64_t integer = 0;
+  double real;
+  int64_t integer;
 };
 
 inline constexpr int kMaxPointwiseOperands = 4;  ///< the output and up to three inputs

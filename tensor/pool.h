@@ -78,5 +78,5 @@ TAPIR_API size_t reserved_bytes();
     if (size <= ::tapir::pool::kMaxBlock)                                                 \
       ::tapir::pool::release(p, size);                                                    \
     else                                                                                  \
-      ::operator delete(p, size, std::align_val_t(64));                                   \
+      ::operator delete(p, std::align_val_t(64));                                         \
   }

@@ -11,7 +11,7 @@ namespace tapir {
 
 /// Memory shared by a tensor and its views. Small CPU blocks lie directly behind the header, in one pooled
 /// block.
-class TAPIR_API StorageImpl final : public RefCounted {
+class TAPIR_API __attribute__((aligned(64))) StorageImpl final : public RefCounted {
  public:
   /// Largest block that lies behind its header.
   static constexpr size_t kInlineBytes = pool::kMaxBlock - 64;
@@ -32,7 +32,13 @@ class TAPIR_API StorageImpl final : public RefCounted {
   Device device() const { return device_; }
   /// Counts in-place changes; autograd compares it with the count at the time a tensor was saved.
   uint32_t version() const { return version_.load(std::memory_order_relaxed); }
-  void bump_version() { version_.store(version() + 1, std::memory_order_relaxed); }
+  /// Counts a change made by `op`, a string literal that error messages name.
+  void bump_version(const char* op) {
+    version_.store(version() + 1, std::memory_order_relaxed);
+    last_change_.store(op, std::memory_order_relaxed);
+  }
+  /// The op that changed it last, or null.
+  const char* last_change() const { return last_change_.load(std::memory_order_relaxed); }
 
   static void destroy(StorageImpl* s) {
     if (TAPIR_LIKELY(s->kind_ == Kind::kInline)) {
@@ -52,10 +58,10 @@ class TAPIR_API StorageImpl final : public RefCounted {
   std::byte* data_;
   size_t nbytes_;
   std::function<void(void*)>* deleter_ = nullptr;
+  std::atomic<const char*> last_change_{nullptr};
   std::atomic<uint32_t> version_{0};
   Device device_;
   Kind kind_ = Kind::kInline;
-  alignas(64) std::byte inline_[0];
 };
 static_assert(sizeof(StorageImpl) == 64);
 
