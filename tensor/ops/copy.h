@@ -25,9 +25,6 @@ TAPIR_API void fill(const Tensor& dst, const Scalar& value, const char* op = "fi
 /// The value of a tensor with one element. Throws ShapeError for any other count.
 TAPIR_API Scalar item(const Tensor& x);
 
-/// Sums `x` over the dimensions in which it was broadcast from `sizes`; x itself where the sizes agree.
-TAPIR_API Tensor sum_to(const Tensor& x, IntArrayRef sizes);
-
 /// Marks dst as changed by `op` (a string literal).
 inline void mark_changed(const Tensor& dst, const char* op) {
   if (!dst.impl()->untracked) dst.impl()->storage->bump_version(op);

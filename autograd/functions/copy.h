@@ -1,0 +1,60 @@
+// Copies, casts and moves between devices, and filling: differentiable.
+#pragma once
+
+#include "tapir/autograd/node.h"
+
+namespace tapir {
+
+/// A copy. Dense tensors keep their strides, others become row-major.
+TAPIR_API Tensor clone(const Tensor& x);
+/// x itself where it is row-major, else a row-major copy.
+TAPIR_API Tensor contiguous(const Tensor& x);
+/// x in another dtype or on another device; x itself where nothing changes, unless `copy`.
+/// Floats become integers by cutting the fraction; a value out of range gives an unspecified one.
+TAPIR_API Tensor to(const Tensor& x, DType dtype, bool copy = false);
+TAPIR_API Tensor to(const Tensor& x, Device device, bool copy = false);
+/// dst = src, broadcast and cast; the gradient of dst goes to src. Throws ShapeError.
+TAPIR_API void copy_(const Tensor& dst, const Tensor& src);
+/// Every element of x = value; cuts x from its history.
+TAPIR_API void fill_(const Tensor& x, const Scalar& value);
+
+#define TAPIR_METHOD TAPIR_ALWAYS_INLINE
+TAPIR_METHOD Tensor Tensor::clone(std::optional<MemoryFormat>) const { return tapir::clone(*this); }
+TAPIR_METHOD Tensor Tensor::contiguous(MemoryFormat) const { return tapir::contiguous(*this); }
+TAPIR_METHOD Tensor& Tensor::copy_(const Tensor& source, bool) {
+  tapir::copy_(*this, source);
+  return *this;
+}
+TAPIR_METHOD Tensor& Tensor::zero_() {
+  tapir::fill_(*this, 0);
+  return *this;
+}
+TAPIR_METHOD Tensor& Tensor::fill_(const Scalar& value) {
+  tapir::fill_(*this, value);
+  return *this;
+}
+TAPIR_METHOD Tensor& Tensor::fill_(const Tensor& value) {
+  tapir::copy_(*this, value);
+  return *this;
+}
+TAPIR_METHOD Tensor Tensor::to(DType dtype, bool, bool copy) const { return tapir::to(*this, dtype, copy); }
+TAPIR_METHOD Tensor Tensor::to(Device device, bool, bool copy) const {
+  return tapir::to(*this, device, copy);
+}
+TAPIR_METHOD Tensor Tensor::to(Device device, DType dtype, bool, bool copy) const {
+  return tapir::to(tapir::to(*this, dtype), device, copy);
+}
+TAPIR_METHOD Tensor Tensor::to(const TensorOptions& options, bool, bool copy) const {
+  return tapir::to(options.has_dtype() ? tapir::to(*this, options.dtype()) : *this,
+                   options.has_device() ? options.device() : device(), copy);
+}
+TAPIR_METHOD Tensor Tensor::to(const Tensor& like, bool, bool copy) const {
+  return tapir::to(tapir::to(*this, like.dtype()), like.device(), copy);
+}
+TAPIR_METHOD Tensor Tensor::toType(DType dtype) const { return tapir::to(*this, dtype); }
+TAPIR_METHOD Tensor Tensor::type_as(const Tensor& other) const { return tapir::to(*this, other.dtype()); }
+TAPIR_METHOD Tensor Tensor::cpu() const { return tapir::to(*this, Device(kCPU)); }
+TAPIR_METHOD Tensor Tensor::cuda() const { return tapir::to(*this, Device(kCUDA)); }
+#undef TAPIR_METHOD
+
+}  // namespace tapir

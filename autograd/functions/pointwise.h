@@ -1,0 +1,248 @@
+// Pointwise ops. Inputs broadcast; dtypes promote by PyTorch's rules (tensors with dimensions before tensors
+// without before numbers); integers become the default dtype where the formula needs floating point. All
+// throw ShapeError where sizes do not broadcast and DeviceError for mixed devices. The in-place forms name_
+// and the out forms name_out(out, ...) also throw DTypeError where the result does not fit the tensor that is
+// written.
+#pragma once
+
+#include "tapir/autograd/node.h"
+#include "tapir/tensor/kernels.h"
+
+namespace tapir {
+
+// --- one tensor ---
+TAPIR_API Tensor neg(const Tensor& x);          ///< -x; not for bool
+TAPIR_API Tensor abs(const Tensor& x);          ///< |x|; derivative 0 at 0
+TAPIR_API Tensor sign(const Tensor& x);         ///< -1, 0 or 1; derivative 0
+TAPIR_API Tensor square(const Tensor& x);       ///< x^2
+TAPIR_API Tensor relu(const Tensor& x);         ///< max(x, 0); derivative 0 at 0
+TAPIR_API Tensor floor(const Tensor& x);        ///< largest integer <= x; derivative 0
+TAPIR_API Tensor ceil(const Tensor& x);         ///< smallest integer >= x; derivative 0
+TAPIR_API Tensor round(const Tensor& x);        ///< nearest integer, halves to even; derivative 0
+TAPIR_API Tensor trunc(const Tensor& x);        ///< x without its fraction; derivative 0
+TAPIR_API Tensor exp(const Tensor& x);          ///< e^x
+TAPIR_API Tensor expm1(const Tensor& x);        ///< e^x - 1, exact near 0
+TAPIR_API Tensor log(const Tensor& x);          ///< natural logarithm
+TAPIR_API Tensor log1p(const Tensor& x);        ///< log(1 + x), exact near 0
+TAPIR_API Tensor sqrt(const Tensor& x);         ///< square root
+TAPIR_API Tensor rsqrt(const Tensor& x);        ///< 1 / sqrt(x)
+TAPIR_API Tensor reciprocal(const Tensor& x);   ///< 1 / x
+TAPIR_API Tensor sin(const Tensor& x);          ///< of radians
+TAPIR_API Tensor cos(const Tensor& x);          ///< of radians
+TAPIR_API Tensor tanh(const Tensor& x);         ///< hyperbolic tangent
+TAPIR_API Tensor sigmoid(const Tensor& x);      ///< 1 / (1 + e^-x)
+TAPIR_API Tensor erf(const Tensor& x);          ///< 2 / sqrt(pi) * integral of e^-t^2 from 0 to x
+TAPIR_API Tensor isnan(const Tensor& x);        ///< bool
+TAPIR_API Tensor isinf(const Tensor& x);        ///< bool
+TAPIR_API Tensor isfinite(const Tensor& x);     ///< bool
+TAPIR_API Tensor logical_not(const Tensor& x);  ///< x == 0, bool
+
+// --- two tensors, or a tensor and a number ---
+/// a + alpha * b
+TAPIR_API Tensor add(const Tensor& a, const Tensor& b, const Scalar& alpha = 1);
+TAPIR_API Tensor add(const Tensor& a, const Scalar& b, const Scalar& alpha = 1);
+/// a - alpha * b; not for bool
+TAPIR_API Tensor sub(const Tensor& a, const Tensor& b, const Scalar& alpha = 1);
+TAPIR_API Tensor sub(const Tensor& a, const Scalar& b, const Scalar& alpha = 1);
+/// a * b
+TAPIR_API Tensor mul(const Tensor& a, const Tensor& b);
+/// a / b, true division: integers give the default dtype
+TAPIR_API Tensor div(const Tensor& a, const Tensor& b);
+/// a^b; a negative integer power of integers throws ValueError
+TAPIR_API Tensor pow(const Tensor& a, const Tensor& b);
+TAPIR_API Tensor pow(const Scalar& a, const Tensor& b);
+/// The larger; NaN where either is. At a tie each gets half of the gradient.
+TAPIR_API Tensor maximum(const Tensor& a, const Tensor& b);
+/// The smaller; NaN where either is. At a tie each gets half of the gradient.
+TAPIR_API Tensor minimum(const Tensor& a, const Tensor& b);
+TAPIR_API Tensor eq(const Tensor& a, const Tensor& b);           ///< a == b, bool
+TAPIR_API Tensor ne(const Tensor& a, const Tensor& b);           ///< a != b, bool
+TAPIR_API Tensor lt(const Tensor& a, const Tensor& b);           ///< a < b, bool
+TAPIR_API Tensor le(const Tensor& a, const Tensor& b);           ///< a <= b, bool
+TAPIR_API Tensor gt(const Tensor& a, const Tensor& b);           ///< a > b, bool
+TAPIR_API Tensor ge(const Tensor& a, const Tensor& b);           ///< a >= b, bool
+TAPIR_API Tensor logical_and(const Tensor& a, const Tensor& b);  ///< both not zero, bool
+TAPIR_API Tensor logical_or(const Tensor& a, const Tensor& b);   ///< either not zero, bool
+
+/// min(max(x, min), max); a bound may be left out, not both. The gradient passes where min <= x <= max.
+TAPIR_API Tensor clamp(const Tensor& x, const std::optional<Scalar>& min,
+                       const std::optional<Scalar>& max = std::nullopt);
+TAPIR_API Tensor clamp_min(const Tensor& x, const Scalar& min);
+TAPIR_API Tensor clamp_max(const Tensor& x, const Scalar& max);
+/// condition ? a : b, elementwise; condition is bool
+TAPIR_API Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
+TAPIR_API Tensor where(const Tensor& condition, const Scalar& a, const Tensor& b);
+TAPIR_API Tensor where(const Tensor& condition, const Tensor& a, const Scalar& b);
+TAPIR_API Tensor where(const Tensor& condition, const Scalar& a, const Scalar& b);
+/// x with `value` where mask (bool) holds
+TAPIR_API Tensor masked_fill(const Tensor& x, const Tensor& mask, const Scalar& value);
+/// start + weight * (end - start)
+TAPIR_API Tensor lerp(const Tensor& start, const Tensor& end, const Scalar& weight);
+/// x + value * a * b
+TAPIR_API Tensor addcmul(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& value = 1);
+/// x + value * a / b
+TAPIR_API Tensor addcdiv(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& value = 1);
+
+// Backward formulas that are kernels of their own, differentiable themselves.
+TAPIR_API Tensor tanh_backward(const Tensor& g, const Tensor& y);     ///< g * (1 - y^2)
+TAPIR_API Tensor sigmoid_backward(const Tensor& g, const Tensor& y);  ///< g * y * (1 - y)
+TAPIR_API Tensor relu_backward(const Tensor& g, const Tensor& y);     ///< g where y > 0, else 0
+
+/// Sums x over the dimensions in which it was broadcast from `sizes`.
+TAPIR_API Tensor sum_to_size(const Tensor& x, IntArrayRef sizes);
+
+// What the generated forms below call. They take their call site from their caller, which is the user, since
+// the forms are always inlined.
+namespace detail {
+using UnaryFunction = Tensor (*)(const Tensor&);
+using BinaryFunction = Tensor (*)(const Tensor&, const Tensor&);
+/// x = op(x) in place; f is the recorded form.
+TAPIR_API void unary_inplace(const Tensor& x, Pointwise op, UnaryFunction f);
+TAPIR_API void binary_inplace(const Tensor& x, const Tensor& b, Pointwise op, BinaryFunction f);
+TAPIR_API void binary_inplace(const Tensor& x, const Scalar& b, Pointwise op);
+TAPIR_API Tensor binary_scalar(const Tensor& x, const Scalar& b, Pointwise op);
+TAPIR_API void add_inplace(const Tensor& x, const Tensor& b, const Scalar& alpha);
+TAPIR_API void add_inplace(const Tensor& x, const Scalar& b, const Scalar& alpha);
+/// x = f(x) for in-place forms without a kernel of their own. f gets a tensor that keeps the old values.
+TAPIR_API void assign_inplace(const Tensor& x, const char* op, const std::function<Tensor(const Tensor&)>& f);
+/// Computes into `out`, which is resized where it has no elements. Throws AutogradError where an input is
+/// recorded.
+TAPIR_API Tensor& pointwise_out(Tensor& out, Pointwise op, const Tensor& a, const Tensor& b);
+}  // namespace detail
+
+#define TAPIR_METHOD TAPIR_ALWAYS_INLINE
+
+// The methods, in-place forms and out forms of the rows of pointwise.def.
+#define TAPIR_UNARY(name, ...)                                                                       \
+  TAPIR_METHOD Tensor Tensor::name() const { return tapir::name(*this); }                            \
+  TAPIR_METHOD Tensor& Tensor::name##_() {                                                           \
+    detail::unary_inplace(*this, Pointwise::name, static_cast<detail::UnaryFunction>(&tapir::name)); \
+    return *this;                                                                                    \
+  }                                                                                                  \
+  TAPIR_METHOD Tensor& name##_(Tensor& x) { return x.name##_(); }                                    \
+  TAPIR_METHOD Tensor& name##_out(Tensor& out, const Tensor& x) {                                    \
+    return detail::pointwise_out(out, Pointwise::name, x, {});                                       \
+  }
+#define TAPIR_PREDICATE(name, ...) \
+  TAPIR_METHOD Tensor Tensor::name() const { return tapir::name(*this); }
+#define TAPIR_BINARY(name, ...)                                                                     \
+  TAPIR_METHOD Tensor name(const Tensor& a, const Scalar& b) {                                      \
+    return detail::binary_scalar(a, b, Pointwise::name);                                            \
+  }                                                                                                 \
+  TAPIR_METHOD Tensor Tensor::name(const Tensor& other) const { return tapir::name(*this, other); } \
+  TAPIR_METHOD Tensor Tensor::name(const Scalar& other) const { return tapir::name(*this, other); } \
+  TAPIR_METHOD Tensor& Tensor::name##_(const Tensor& other) {                                       \
+    detail::binary_inplace(*this, other, Pointwise::name,                                           \
+                           static_cast<detail::BinaryFunction>(&tapir::name));                      \
+    return *this;                                                                                   \
+  }                                                                                                 \
+  TAPIR_METHOD Tensor& Tensor::name##_(const Scalar& other) {                                       \
+    detail::binary_inplace(*this, other, Pointwise::name);                                          \
+    return *this;                                                                                   \
+  }                                                                                                 \
+  TAPIR_METHOD Tensor& name##_out(Tensor& out, const Tensor& a, const Tensor& b) {                  \
+    return detail::pointwise_out(out, Pointwise::name, a, b);                                       \
+  }
+#include "tapir/tensor/pointwise.def"
+
+TAPIR_METHOD Tensor Tensor::add(const Tensor& b, const Scalar& alpha) const {
+  return tapir::add(*this, b, alpha);
+}
+TAPIR_METHOD Tensor Tensor::add(const Scalar& b, const Scalar& alpha) const {
+  return tapir::add(*this, b, alpha);
+}
+TAPIR_METHOD Tensor Tensor::sub(const Tensor& b, const Scalar& alpha) const {
+  return tapir::sub(*this, b, alpha);
+}
+TAPIR_METHOD Tensor Tensor::sub(const Scalar& b, const Scalar& alpha) const {
+  return tapir::sub(*this, b, alpha);
+}
+TAPIR_METHOD Tensor& Tensor::add_(const Tensor& b, const Scalar& alpha) {
+  detail::add_inplace(*this, b, alpha);
+  return *this;
+}
+TAPIR_METHOD Tensor& Tensor::add_(const Scalar& b, const Scalar& alpha) {
+  detail::add_inplace(*this, b, alpha);
+  return *this;
+}
+TAPIR_METHOD Tensor& Tensor::sub_(const Tensor& b, const Scalar& alpha) {
+  detail::add_inplace(*this, b, -alpha);
+  return *this;
+}
+TAPIR_METHOD Tensor& Tensor::sub_(const Scalar& b, const Scalar& alpha) {
+  detail::add_inplace(*this, b, -alpha);
+  return *this;
+}
+TAPIR_METHOD Tensor Tensor::clamp(const std::optional<Scalar>& min, const std::optional<Scalar>& max) const {
+  return tapir::clamp(*this, min, max);
+}
+TAPIR_METHOD Tensor& Tensor::clamp_(const std::optional<Scalar>& min, const std::optional<Scalar>& max) {
+  detail::assign_inplace(*this, "clamp_", [&](const Tensor& x) { return tapir::clamp(x, min, max); });
+  return *this;
+}
+TAPIR_METHOD Tensor Tensor::clamp_min(const Scalar& min) const { return tapir::clamp_min(*this, min); }
+TAPIR_METHOD Tensor Tensor::clamp_max(const Scalar& max) const { return tapir::clamp_max(*this, max); }
+TAPIR_METHOD Tensor Tensor::where(const Tensor& condition, const Tensor& b) const {
+  return tapir::where(condition, *this, b);
+}
+TAPIR_METHOD Tensor Tensor::lerp(const Tensor& end, const Scalar& weight) const {
+  return tapir::lerp(*this, end, weight);
+}
+TAPIR_METHOD Tensor Tensor::addcmul(const Tensor& a, const Tensor& b, const Scalar& value) const {
+  return tapir::addcmul(*this, a, b, value);
+}
+TAPIR_METHOD Tensor& Tensor::addcmul_(const Tensor& a, const Tensor& b, const Scalar& value) {
+  detail::assign_inplace(*this, "addcmul_", [&](const Tensor& x) { return tapir::addcmul(x, a, b, value); });
+  return *this;
+}
+TAPIR_METHOD Tensor Tensor::addcdiv(const Tensor& a, const Tensor& b, const Scalar& value) const {
+  return tapir::addcdiv(*this, a, b, value);
+}
+TAPIR_METHOD Tensor& Tensor::addcdiv_(const Tensor& a, const Tensor& b, const Scalar& value) {
+  detail::assign_inplace(*this, "addcdiv_", [&](const Tensor& x) { return tapir::addcdiv(x, a, b, value); });
+  return *this;
+}
+TAPIR_METHOD Tensor Tensor::masked_fill(const Tensor& mask, const Scalar& value) const {
+  return tapir::masked_fill(*this, mask, value);
+}
+TAPIR_METHOD Tensor& Tensor::masked_fill_(const Tensor& mask, const Scalar& value) {
+  detail::assign_inplace(*this, "masked_fill_",
+                         [&](const Tensor& x) { return tapir::masked_fill(x, mask, value); });
+  return *this;
+}
+
+TAPIR_METHOD Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
+TAPIR_METHOD Tensor operator+(const Tensor& a, const Scalar& b) { return add(a, b); }
+TAPIR_METHOD Tensor operator+(const Scalar& a, const Tensor& b) { return add(b, a); }
+TAPIR_METHOD Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
+TAPIR_METHOD Tensor operator-(const Tensor& a, const Scalar& b) { return sub(a, b); }
+TAPIR_METHOD Tensor operator-(const Scalar& a, const Tensor& b) { return add(neg(b), a); }
+TAPIR_METHOD Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
+TAPIR_METHOD Tensor operator*(const Tensor& a, const Scalar& b) { return mul(a, b); }
+TAPIR_METHOD Tensor operator*(const Scalar& a, const Tensor& b) { return mul(b, a); }
+TAPIR_METHOD Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
+TAPIR_METHOD Tensor operator/(const Tensor& a, const Scalar& b) { return div(a, b); }
+TAPIR_METHOD Tensor operator/(const Scalar& a, const Tensor& b) { return mul(reciprocal(b), a); }
+TAPIR_METHOD Tensor Tensor::operator-() const { return tapir::neg(*this); }
+TAPIR_METHOD Tensor& Tensor::operator+=(const Tensor& b) { return add_(b); }
+TAPIR_METHOD Tensor& Tensor::operator+=(const Scalar& b) { return add_(b); }
+TAPIR_METHOD Tensor& Tensor::operator-=(const Tensor& b) { return sub_(b); }
+TAPIR_METHOD Tensor& Tensor::operator-=(const Scalar& b) { return sub_(b); }
+TAPIR_METHOD Tensor& Tensor::operator*=(const Tensor& b) { return mul_(b); }
+TAPIR_METHOD Tensor& Tensor::operator*=(const Scalar& b) { return mul_(b); }
+TAPIR_METHOD Tensor& Tensor::operator/=(const Tensor& b) { return div_(b); }
+TAPIR_METHOD Tensor& Tensor::operator/=(const Scalar& b) { return div_(b); }
+
+#define TAPIR_COMPARISON(symbol, name)                                                         \
+  TAPIR_METHOD Tensor operator symbol(const Tensor& a, const Tensor& b) { return name(a, b); } \
+  TAPIR_METHOD Tensor operator symbol(const Tensor& a, const Scalar& b) { return name(a, b); }
+TAPIR_COMPARISON(==, eq)
+TAPIR_COMPARISON(!=, ne)
+TAPIR_COMPARISON(<, lt)
+TAPIR_COMPARISON(<=, le)
+TAPIR_COMPARISON(>, gt)
+TAPIR_COMPARISON(>=, ge)
+#undef TAPIR_COMPARISON
+#undef TAPIR_METHOD
+
+}  // namespace tapir

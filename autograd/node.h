@@ -1,0 +1,352 @@
+// Node: one recorded operation of the graph. The life of a differentiable op is
+//
+//   struct MulBackward final : NodeOf<2, 2> {                      // 2 inputs, 2 saved tensors
+//     const char* name() const override { return "MulBackward"; }
+//     void backward(Grads g, GradSink& sink) override {
+//       if (sink.wants(0)) sink.set(0, mul(g[0], saved(1)));
+//       if (sink.wants(1)) sink.set(1, mul(g[0], saved(0)));
+//     }
+//   };
+//   Tensor mul(const Tensor& a, const Tensor& b) {
+//     Tensor y = raw::binary(Pointwise::mul, a, b);
+//     if (recording(a, b)) record<MulBackward>(TAPIR_HERE, y, a, b)->save(a, b);
+//     return y;
+//   }
+//
+// backward() is written with differentiable ops, so that it can be recorded itself (create_graph). The engine
+// sums what was broadcast, casts and checks every gradient that goes into the sink, and moves the first one
+// in without a copy.
+#pragma once
+
+#include <functional>
+#include <span>
+
+#include "tapir/autograd/grad_mode.h"
+#include "tapir/autograd/saved_tensor.h"
+#include "tapir/tensor/tensor.h"
+
+namespace tapir {
+
+class Node;
+class EngineRun;
+struct NodeHooks;
+
+/// Where a gradient goes: input number `input_nr` of `function` (that is, output `input_nr` of the forward
+/// op).
+struct Edge {
+  Ref<Node> function;
+  uint32_t input_nr = 0;
+  bool is_valid() const { return static_cast<bool>(function); }
+};
+
+/// Contributions to a weight's gradient that wait to be summed by one product.
+struct PendingProducts;
+
+/// The gradient that gathers for one output of a node while backward runs.
+struct GradBuffer {
+  Tensor grad;
+  PendingProducts* pending = nullptr;
+  GradBuffer() = default;
+  GradBuffer(GradBuffer&& o) noexcept : grad(std::move(o.grad)), pending(std::exchange(o.pending, nullptr)) {}
+  GradBuffer& operator=(GradBuffer&&) = delete;
+  ~GradBuffer() {
+    if (TAPIR_UNLIKELY(pending != nullptr)) drop_pending();
+  }
+  TAPIR_API void drop_pending();
+};
+
+/// One output of the forward op: what its gradient must look like, and the gradient itself while backward
+/// runs.
+struct NodeOutput {
+  Dims sizes;
+  DType dtype = kFloat32;
+  Device device{kCPU};
+  GradBuffer buffer;
+};
+
+using Grads = std::span<Tensor>;
+
+/// Where a node's backward puts its results.
+class GradSink {
+ public:
+  /// True where input `i` of the forward takes part in this backward; computing for others is wasted work.
+  TAPIR_API bool wants(size_t i) const;
+  /// The gradient of input `i`: broadcast dimensions are summed; an undefined tensor means zero. At most once
+  /// per input and backward; further calls add.
+  TAPIR_API void set(size_t i, Tensor grad);
+
+  /// Deferred contributions, which spare temporaries when one tensor is used many times, such as the weights
+  /// in a loop. Only where deferring() holds: otherwise (create_graph) the node computes the gradient with
+  /// differentiable ops.
+  TAPIR_API bool deferring() const;
+  /// grad += g^T x for x (rows, k), g (rows, m) and an input of sizes (m, k): gathered, then done as one
+  /// product.
+  TAPIR_API void add_product(size_t i, Tensor x, Tensor g);
+  /// grad += g.sum(0) for g (rows, n) and an input of sizes (n).
+  TAPIR_API void add_row_sum(size_t i, const Tensor& g);
+  /// A buffer of the input's sizes that holds the sum so far (zeros at first), is shared with nobody and may
+  /// be added into in place with raw ops.
+  TAPIR_API Tensor& accumulator(size_t i);
+
+ private:
+  friend class EngineRun;
+  GradSink(EngineRun& run, Node& node) : run_(run), node_(node) {}
+  EngineRun& run_;
+  Node& node_;
+};
+
+/// One operation of the graph. Its edges lead to the operations that made its inputs.
+class TAPIR_API Node : public AutogradSlot {
+ public:
+  TAPIR_POOLED
+  ~Node() override;
+  Node(const Node&) = delete;
+
+  /// "MulBackward"
+  virtual const char* name() const = 0;
+  /// Given the gradients of the outputs (undefined: zero), puts those of the inputs into the sink. A node
+  /// with one output is not called for an undefined gradient.
+  virtual void backward(Grads grads, GradSink& sink) = 0;
+  /// Frees what was saved, after a backward without retain_graph.
+  virtual void release_saved() {}
+
+  std::span<Edge> edges() const { return {edges_, num_edges_}; }
+  std::span<NodeOutput> outputs() const { return {outputs_, num_outputs_}; }
+  /// libtorch's names.
+  std::vector<Edge> next_edges() const;
+  Edge next_edge(size_t i) const { return edges_[i]; }
+  uint32_t num_inputs() const { return num_outputs_; }
+
+  /// Grows with each node that a thread records; backward runs the highest first.
+  uint64_t sequence() const { return sequence_; }
+  /// Return address of the user's call that recorded it; see call_site.h.
+  const void* call_site() const { return site_; }
+
+  /// Calls `hook` with the gradient of output `output_nr` before backward(); a defined result replaces it.
+  unsigned add_hook(uint32_t output_nr, std::function<Tensor(const Tensor&)> hook);
+  void remove_hook(unsigned handle);
+
+  void set_edge(size_t i, const Tensor& input);
+  void describe_output(size_t i, const Tensor& output);
+  void set_call_site(const void* site) {
+    site_ = detail::autograd_thread.call_site ? detail::autograd_thread.call_site : site;
+  }
+
+  void dispose() override;
+
+ protected:
+  Node(Kind kind, Edge* edges, size_t num_edges, NodeOutput* outputs, size_t num_outputs)
+      : AutogradSlot(kind),
+        num_edges_(static_cast<uint32_t>(num_edges)),
+        num_outputs_(static_cast<uint32_t>(num_outputs)),
+        edges_(edges),
+        outputs_(outputs),
+        sequence_(detail::autograd_thread.next_sequence++) {}
+  /// For nodes whose counts are known late.
+  void attach(Edge* edges, size_t num_edges, NodeOutput* outputs, size_t num_outputs) {
+    edges_ = edges;
+    num_edges_ = static_cast<uint32_t>(num_edges);
+    outputs_ = outputs;
+    num_outputs_ = static_cast<uint32_t>(num_outputs);
+  }
+
+ private:
+  friend class EngineRun;
+  friend class GradSink;
+  uint32_t num_edges_;
+  uint32_t num_outputs_;
+  Edge* edges_;
+  NodeOutput* outputs_;
+  uint64_t sequence_;
+  const void* site_ = nullptr;
+  NodeHooks* hooks_ = nullptr;
+  // The engine's state. A run claims each node that it reaches by setting run_; where another run holds the
+  // node (two threads, or a backward inside a backward), it keeps its state for that node in a map of its own
+  // instead.
+  std::atomic<EngineRun*> run_{nullptr};
+  uint32_t dependencies_ = 0;  ///< edges of this run that have not yet delivered
+  Node* next_disposed_ = nullptr;
+};
+
+/// A leaf of the graph: the end of a path, where the gradient of a variable accumulates. The variable's
+/// tensor points at it, and so do the edges of the graph.
+class TAPIR_API LeafNode final : public Node {
+ public:
+  explicit LeafNode(const Tensor& variable);
+  const char* name() const override { return "AccumulateGrad"; }
+  void backward(Grads grads, GradSink& sink) override;
+  bool requires_grad = true;
+  Tensor grad;
+  /// Held while `grad` changes: several threads may run backward into one leaf.
+  std::atomic_flag lock;
+  NodeOutput output;
+};
+
+/// The slot of a non-leaf that retains its gradient: its node, and the cell that the retaining hook writes
+/// to.
+class TAPIR_API RetainedSlot final : public AutogradSlot {
+ public:
+  struct Cell : RefCounted {
+    Tensor grad;
+    static void destroy(Cell* c) { delete c; }
+  };
+  RetainedSlot(Ref<Node> n, Ref<Cell> c)
+      : AutogradSlot(Kind::kRetained), node(std::move(n)), cell(std::move(c)) {}
+  void dispose() override { delete this; }
+  Ref<Node> node;
+  Ref<Cell> cell;
+};
+
+/// A node with fixed numbers of inputs, saved tensors and outputs, all in one block.
+template <size_t kInputs, size_t kSaved = 0, size_t kOutputs = 1>
+class NodeOf : public Node {
+ public:
+  NodeOf() : Node(Kind::kNode, edge_storage_, kInputs, output_storage_, kOutputs) {}
+  void release_saved() override {
+    for (SavedTensor& s : saved_) s.release();
+  }
+  /// Saves inputs of the forward as saved(0), saved(1), ...
+  template <class... T>
+  void save(const T&... inputs) {
+    static_assert(sizeof...(T) <= kSaved);
+    size_t i = 0;
+    (saved_[i++].save_input(inputs), ...);
+  }
+  void save_input(size_t i, const Tensor& t) { saved_[i].save_input(t); }
+  void save_output(size_t i, const Tensor& t, uint32_t output_nr = 0) { saved_[i].save_output(t, output_nr); }
+  Tensor saved(size_t i) const { return saved_[i].unpack(*this); }
+
+ private:
+  Edge edge_storage_[kInputs ? kInputs : 1];
+  NodeOutput output_storage_[kOutputs];
+  SavedTensor saved_[kSaved ? kSaved : 1];
+};
+
+/// A node whose numbers of inputs and outputs are known when it is made (cat, stack, split, user functions).
+class TAPIR_API DynamicNode : public Node {
+ public:
+  DynamicNode(size_t inputs, size_t outputs)
+      : Node(Kind::kNode, nullptr, 0, nullptr, 0), edge_storage_(inputs), output_storage_(outputs) {
+    attach(edge_storage_.data(), inputs, output_storage_.data(), outputs);
+  }
+
+ private:
+  std::vector<Edge> edge_storage_;
+  std::vector<NodeOutput> output_storage_;
+};
+
+namespace detail {
+/// Brings the slot of a view up to date after its base was changed in place.
+TAPIR_API void refresh_view(const TensorImpl& view);
+TAPIR_API void check_inplace_slow(const Tensor& t, const char* op);
+}  // namespace detail
+
+/// The slot of a tensor, current; null where it has no history.
+TAPIR_ALWAYS_INLINE AutogradSlot* slot_of(const TensorImpl& t) {
+  if (TAPIR_UNLIKELY(t.base && t.base->history != t.history)) detail::refresh_view(t);
+  return t.autograd.get();
+}
+TAPIR_ALWAYS_INLINE bool requires_grad(const TensorImpl& t) {
+  const AutogradSlot* s = slot_of(t);
+  return s && (s->kind() != AutogradSlot::Kind::kLeaf || static_cast<const LeafNode*>(s)->requires_grad);
+}
+TAPIR_ALWAYS_INLINE bool requires_grad(const Tensor& t) { return t.defined() && requires_grad(*t.impl()); }
+inline bool Tensor::requires_grad() const { return tapir::requires_grad(checked()); }
+
+/// The edge to the node that made `t`, or to its leaf; invalid where it needs no gradient.
+TAPIR_ALWAYS_INLINE Edge gradient_edge(const Tensor& t) {
+  if (!t.defined()) return {};
+  AutogradSlot* s = slot_of(*t.impl());
+  if (!s) return {};
+  switch (s->kind()) {
+    case AutogradSlot::Kind::kNode:
+      return {Ref<Node>::share(static_cast<Node*>(s)), t.impl()->output_nr};
+    case AutogradSlot::Kind::kLeaf:
+      if (!static_cast<LeafNode*>(s)->requires_grad) return {};
+      return {Ref<Node>::share(static_cast<Node*>(s)), 0};
+    case AutogradSlot::Kind::kRetained:
+      return {static_cast<RetainedSlot*>(s)->node, t.impl()->output_nr};
+  }
+  return {};
+}
+
+/// True where an op on these inputs must be recorded.
+template <class... T>
+TAPIR_ALWAYS_INLINE bool recording(const T&... inputs) {
+  return GradMode::is_enabled() && (requires_grad(inputs) || ...);
+}
+inline bool recording(TensorList inputs) {
+  if (!GradMode::is_enabled()) return false;
+  for (const Tensor& t : inputs)
+    if (requires_grad(t)) return true;
+  return false;
+}
+
+/// The address of the call into the function that it is used in: the user's line, where that function is
+/// Tapir's.
+#define TAPIR_HERE __builtin_return_address(0)
+
+/// While it lives, nodes recorded by this thread carry `site`: for functions of Tapir that call others of
+/// Tapir, and for a backward that records. The outermost wins.
+class CallSite {
+ public:
+  explicit CallSite(const void* site) : before_(detail::autograd_thread.call_site) {
+    if (!before_) detail::autograd_thread.call_site = site;
+  }
+  ~CallSite() { detail::autograd_thread.call_site = before_; }
+  CallSite(const CallSite&) = delete;
+  CallSite& operator=(const CallSite&) = delete;
+
+ private:
+  const void* before_;
+};
+
+inline void Node::set_edge(size_t i, const Tensor& input) { edges_[i] = gradient_edge(input); }
+
+inline void Node::describe_output(size_t i, const Tensor& output) {
+  NodeOutput& o = outputs_[i];
+  o.sizes = output.impl()->layout.sizes;
+  o.dtype = output.impl()->dtype;
+  o.device = output.impl()->device;
+}
+
+/// Makes `node` the history of `output`, as its output number `nr`.
+inline void set_history(const Tensor& output, const Ref<Node>& node, uint32_t nr = 0) {
+  node->describe_output(nr, output);
+  output.impl()->autograd = node;
+  output.impl()->output_nr = nr;
+}
+
+/// Records a node of type N with edges to `inputs` (tensors; undefined ones give no edge) as the history of
+/// `output`. Returns it for saving. An integer or bool output cannot have a history.
+template <class N, class... T>
+TAPIR_ALWAYS_INLINE N* record(const void* site, const Tensor& output, const T&... inputs) {
+  N* node = new N;
+  size_t i = 0;
+  (node->set_edge(i++, inputs), ...);
+  node->set_call_site(site);
+  node->describe_output(0, output);
+  TensorImpl* t = output.impl();
+  t->autograd = Ref<Node>::adopt(node);
+  t->output_nr = 0;
+  return node;
+}
+
+/// Refuses an in-place change of a leaf that requires a gradient, or of a view of one, while recording.
+TAPIR_ALWAYS_INLINE void check_inplace(const Tensor& t, const char* op) {
+  if (GradMode::is_enabled() && requires_grad(t)) detail::check_inplace_slow(t, op);
+}
+
+/// After an in-place op changed `t`: `node` (its output `nr` describes the new value) becomes the history of
+/// `t`, and, where `t` is a view, its base gets a node that puts the new part into the old whole.
+TAPIR_API void rebase_history(const Tensor& t, Ref<Node> node, uint32_t nr = 0);
+
+/// Registers `view`, made by alias(), as a view of `base`. Its history, if any, is set by the caller.
+inline void mark_view(const Tensor& view, const Tensor& base) {
+  TensorImpl* b = base.impl();
+  view.impl()->base = b->base ? b->base : base.ref();
+  view.impl()->history = view.impl()->base->history;
+  view.impl()->untracked = b->untracked;
+}
+
+}  // namespace tapir

@@ -1,0 +1,49 @@
+// SavedTensor: a tensor that a node keeps for its backward, with the version that it had.
+#pragma once
+
+#include "tapir/tensor/tensor.h"
+
+namespace tapir {
+
+class Node;
+
+/// Keeps an input of the forward as it is, or a result as an alias without its graph, so that a node never
+/// owns itself. unpack() throws AutogradError where the tensor was changed in place since, or where the graph
+/// was freed.
+class TAPIR_API SavedTensor {
+ public:
+  SavedTensor() = default;
+  void save_input(const Tensor& t) {
+    if (!t.defined()) return;
+    impl_ = t.ref();
+    version_ = t.impl()->storage->version();
+    state_ = State::kInput;
+  }
+  /// `t` is output number `output_nr` of the node that saves it.
+  void save_output(const Tensor& t, uint32_t output_nr = 0) {
+    impl_ = Ref<TensorImpl>::adopt(new TensorImpl(t.impl()->storage, t.impl()->layout, t.impl()->dtype));
+    impl_->output_nr = output_nr;
+    version_ = t.impl()->storage->version();
+    state_ = State::kOutput;
+  }
+  /// The tensor; undefined where none was saved. `owner` is the node that saved it: a saved result takes it
+  /// as its grad_fn while gradients are recorded (create_graph).
+  Tensor unpack(const Node& owner) const;
+  /// Drops the tensor; a later unpack() says that the graph was freed.
+  void release() {
+    if (state_ == State::kEmpty) return;
+    impl_.reset();
+    state_ = State::kReleased;
+  }
+
+ private:
+  enum class State : uint8_t { kEmpty, kInput, kOutput, kReleased };
+  [[noreturn]] void changed_failure(const Node& owner) const;
+  [[noreturn]] static void freed_failure(const Node& owner);
+
+  Ref<TensorImpl> impl_;
+  uint32_t version_ = 0;
+  State state_ = State::kEmpty;
+};
+
+}  // namespace tapir

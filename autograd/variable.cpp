@@ -1,0 +1,246 @@
+// The methods of Tensor that concern its history, and what happens to it when values change in place.
+#include "tapir/autograd/engine.h"
+#include "tapir/autograd/functions/view.h"
+#include "tapir/tensor/error_format.h"
+#include "tapir/tensor/ops/copy.h"
+
+namespace tapir {
+
+namespace {
+
+LeafNode* leaf_of(const Tensor& t) {
+  AutogradSlot* s = slot_of(*t.impl());
+  return s && s->kind() == AutogradSlot::Kind::kLeaf ? static_cast<LeafNode*>(s) : nullptr;
+}
+
+LeafNode& make_leaf(const Tensor& t) {
+  auto* leaf = new LeafNode(t);
+  t.impl()->autograd = Ref<Node>::adopt(leaf);
+  t.impl()->output_nr = 0;
+  return *leaf;
+}
+
+}  // namespace
+
+const Tensor& Tensor::set_requires_grad(bool r) const {
+  checked();
+  TAPIR_CHECK_AS(DTypeError, !r || is_floating_point(),
+                 "requires_grad_: got {}; only floating-point tensors have gradients", dtype());
+  if (LeafNode* leaf = leaf_of(*this)) {
+    leaf->requires_grad = r;
+  } else if (slot_of(*impl_)) {
+    TAPIR_CHECK_AS(AutogradError, r,
+                   "requires_grad_(false): the tensor (sizes {}) is the result of a recorded op; use "
+                   "detach() for one that is not",
+                   sizes());
+  } else if (r) {
+    make_leaf(*this);
+  }
+  return *this;
+}
+
+bool Tensor::is_leaf() const {
+  const AutogradSlot* s = slot_of(checked());
+  return !s || s->kind() == AutogradSlot::Kind::kLeaf;
+}
+
+namespace {
+const Tensor no_tensor;
+}
+
+const Tensor& Tensor::grad() const {
+  AutogradSlot* s = slot_of(checked());
+  if (!s || s->kind() == AutogradSlot::Kind::kNode) return no_tensor;
+  return s->kind() == AutogradSlot::Kind::kLeaf ? static_cast<LeafNode*>(s)->grad
+                                                : static_cast<RetainedSlot*>(s)->cell->grad;
+}
+
+Tensor& Tensor::mutable_grad() const {
+  AutogradSlot* s = slot_of(checked());
+  if (!s) {
+    LeafNode& leaf = make_leaf(*this);
+    leaf.requires_grad = false;
+    return leaf.grad;
+  }
+  TAPIR_CHECK_AS(AutogradError, s->kind() != AutogradSlot::Kind::kNode,
+                 "mutable_grad: the tensor (sizes {}) is not a leaf; call retain_grad() first", sizes());
+  return s->kind() == AutogradSlot::Kind::kLeaf ? static_cast<LeafNode*>(s)->grad
+                                                : static_cast<RetainedSlot*>(s)->cell->grad;
+}
+
+Ref<Node> Tensor::grad_fn() const {
+  AutogradSlot* s = slot_of(checked());
+  if (!s || s->kind() == AutogradSlot::Kind::kLeaf) return {};
+  return gradient_edge(*this).function;
+}
+
+void Tensor::backward(const Tensor& gradient, std::optional<bool> retain_graph, bool create_graph,
+                      std::optional<TensorList> inputs) const {
+  std::vector<Tensor> grads;
+  if (gradient.defined()) grads.push_back(gradient);
+  autograd::backward({*this}, grads, retain_graph, create_graph,
+                     inputs ? inputs->vec() : std::vector<Tensor>());
+}
+
+void Tensor::retain_grad() const {
+  AutogradSlot* s = slot_of(checked());
+  TAPIR_CHECK_AS(AutogradError, s != nullptr,
+                 "retain_grad: the tensor (sizes {}) does not require a gradient", sizes());
+  if (s->kind() != AutogradSlot::Kind::kNode) return;
+  auto node = Ref<Node>::share(static_cast<Node*>(s));
+  auto cell = Ref<RetainedSlot::Cell>::adopt(new RetainedSlot::Cell);
+  node->add_hook(impl_->output_nr, [cell](const Tensor& g) {
+    cell->grad = g;
+    return Tensor();
+  });
+  impl_->autograd = Ref<RetainedSlot>::adopt(new RetainedSlot(std::move(node), std::move(cell)));
+}
+
+bool Tensor::retains_grad() const {
+  const AutogradSlot* s = slot_of(checked());
+  return s && s->kind() == AutogradSlot::Kind::kRetained;
+}
+
+Tensor Tensor::detach() const {
+  Tensor t = alias(checked().layout);
+  t.impl()->untracked = impl_->untracked;
+  return t;
+}
+
+Tensor& Tensor::detach_() {
+  TAPIR_CHECK_AS(AutogradError, !checked().base, "detach_: the tensor is a view; use detach() instead");
+  impl_->autograd.reset();
+  impl_->output_nr = 0;
+  return *this;
+}
+
+Tensor Tensor::data() const {
+  Tensor t = alias(checked().layout);
+  t.impl()->untracked = true;
+  return t;
+}
+
+void Tensor::set_data(const Tensor& other) const {
+  checked();
+  const TensorImpl& o = other.checked();
+  TAPIR_CHECK_AS(AutogradError, !impl_->base, "set_data: the tensor is a view; assign to its base");
+  TAPIR_CHECK_AS(AutogradError, is_leaf(),
+                 "set_data: the tensor is the result of a recorded op; detach() it first");
+  if (LeafNode* leaf = leaf_of(*this)) {
+    TAPIR_CHECK_AS(DTypeError, tapir::is_floating_point(o.dtype) || !leaf->requires_grad,
+                   "set_data: {} values for a tensor that requires a gradient", o.dtype);
+    // A new leaf for the new shape; the gradient stays where it fits.
+    Tensor grad = std::move(leaf->grad);
+    const bool required = leaf->requires_grad;
+    if (grad.defined() && (!(grad.sizes() == IntArrayRef(o.layout.sizes)) || grad.dtype() != o.dtype ||
+                           !(grad.device() == o.device)))
+      grad.reset();
+    if (leaf->output.sizes == o.layout.sizes && leaf->output.dtype == o.dtype &&
+        leaf->output.device == o.device) {
+      leaf->grad = std::move(grad);
+    } else {
+      LeafNode& fresh = make_leaf(other.alias(o.layout));
+      Ref<AutogradSlot> slot = Ref<AutogradSlot>::share(&fresh);
+      fresh.grad = std::move(grad);
+      fresh.requires_grad = required;
+      impl_->autograd = std::move(slot);
+    }
+  }
+  impl_->storage = o.storage;
+  impl_->layout = o.layout;
+  impl_->data = o.data;
+  impl_->dtype = o.dtype;
+  impl_->device = o.device;
+}
+
+Tensor Tensor::_base() const {
+  TAPIR_CHECK_AS(ValueError, is_view(), "_base: the tensor is not a view");
+  return Tensor(impl_->base);
+}
+
+void Tensor::remove_hook(unsigned handle) const {
+  const Edge edge = gradient_edge(*this);
+  if (edge.is_valid()) edge.function->remove_hook(handle);
+}
+
+unsigned detail::register_hook(const Tensor& t, std::function<Tensor(const Tensor&)> hook) {
+  TAPIR_CHECK_AS(AutogradError, requires_grad(t), "register_hook: the tensor does not require a gradient");
+  const Edge edge = gradient_edge(t);
+  return edge.function->add_hook(edge.input_nr, std::move(hook));
+}
+
+Scalar Tensor::item() const { return raw::item(*this); }
+
+bool Tensor::is_nonzero() const {
+  TAPIR_CHECK_AS(ShapeError, numel() == 1,
+                 "is_nonzero: sizes {} hold {} elements, expected exactly one; use all() or any()", sizes(),
+                 numel());
+  return item().to_double() != 0;
+}
+
+// --- in-place changes ---
+
+namespace {
+
+/// grad of the old base: the gradient outside the part that was replaced; of the new part: the gradient
+/// there.
+struct ReplacePartBackward final : NodeOf<2> {
+  const char* name() const override { return "ReplacePartBackward"; }
+  void backward(Grads g, GradSink& sink) override {
+    if (sink.wants(1)) sink.set(1, strided_part(g[0], base, part));
+    if (sink.wants(0)) sink.set(0, zero_strided_part(g[0], base, part));
+  }
+  Layout base, part;
+};
+
+}  // namespace
+
+void detail::refresh_view(const TensorImpl& v) {
+  auto& view = const_cast<TensorImpl&>(v);
+  view.history = view.base->history;
+  const Tensor base(view.base);
+  Edge edge = gradient_edge(base);
+  if (!edge.is_valid()) return;
+  const Tensor self(Ref<TensorImpl>::share(&view));
+  record_strided_view(self, base);
+}
+
+void detail::check_inplace_slow(const Tensor& t, const char* op) {
+  const bool leaf = t.is_leaf();
+  if (leaf)
+    throw_error<AutogradError>(
+        "{}: the tensor (sizes {}) is a leaf that requires a gradient; change it under NoGradGuard, or work "
+        "on a clone()",
+        op, t.sizes());
+  if (t.is_view()) {
+    const Tensor base = t._base();
+    if (requires_grad(base) && base.is_leaf())
+      throw_error<AutogradError>(
+          "{}: the tensor (sizes {}) is a view of a leaf that requires a gradient; change it under "
+          "NoGradGuard, or work on a "
+          "clone()",
+          op, t.sizes());
+  }
+}
+
+void rebase_history(const Tensor& t, Ref<Node> node, uint32_t nr) {
+  TensorImpl& impl = *t.impl();
+  if (!impl.base) {
+    set_history(t, node, nr);
+    ++impl.history;
+    return;
+  }
+  const Tensor base(impl.base);
+  auto* replace = new ReplacePartBackward;
+  replace->set_edge(0, base);
+  replace->edges()[1] = {std::move(node), nr};
+  replace->base = base.layout_of();
+  replace->part = impl.layout;
+  replace->set_call_site(replace->edges()[1].function->call_site());
+  set_history(base, Ref<Node>::adopt(replace));
+  ++impl.base->history;
+  // The view's own history is now a part of its base's.
+  detail::refresh_view(impl);
+}
+
+}  // namespace tapir
