@@ -7,6 +7,17 @@
 
 #include "tapir/tensor/macros.h"
 
+// Under AddressSanitizer every block comes from malloc, so that a use after free is seen.
+#if !defined(TAPIR_NO_POOL)
+#if defined(__SANITIZE_ADDRESS__)
+#define TAPIR_NO_POOL
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TAPIR_NO_POOL
+#endif
+#endif
+#endif
+
 namespace tapir::pool {
 
 inline constexpr size_t kGranule = 64;     ///< blocks are multiples of a cache line and aligned to it

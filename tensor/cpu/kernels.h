@@ -19,7 +19,7 @@ void index_rows(const IndexRowsArgs& args);                         // index.cpp
 void add_rows(const AddRowsArgs& args);                             // index.cpp
 void gather(const GatherArgs& args);                                // index.cpp
 void scatter_add(const GatherArgs& args);                           // index.cpp
-void gemm(const GemmArgs& args);                                    // gemm_entry.cpp
+void gemm(const tapir::GemmArgs& args);                             // gemm_entry.cpp
 void lstm_cell(const LstmCellArgs& args);                           // lstm.cpp
 void lstm_cell_backward(const LstmCellBackwardArgs& args);          // lstm.cpp
 void sgd(const SgdArgs& args);                                      // optim.cpp
