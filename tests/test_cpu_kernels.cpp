@@ -63,7 +63,8 @@ bool gives_bool(Pointwise op) {
 }
 
 // Calls `op` on contiguous arrays.
-void call(Pointwise op, Array& out, const std::vector<const Array*>& in, DType compute, double p0 = 0, double p1 = 0) {
+void call(Pointwise op, Array& out, const std::vector<const Array*>& in, DType compute, double p0 = 0,
+          double p1 = 0) {
   PointwiseArgs args{};
   args.op = op;
   args.compute = compute;

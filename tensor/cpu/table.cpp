@@ -28,10 +28,10 @@ constexpr KernelTable kCpuKernels = {
     .gather = cpu::gather,
     .scatter_add = cpu::scatter_add,
     .gemm = cpu::gemm,
-    .lstm_cell = nullptr,
-    .lstm_cell_backward = nullptr,
-    .sgd = nullptr,
-    .adam = nullptr,
+    .lstm_cell = cpu::lstm_cell,
+    .lstm_cell_backward = cpu::lstm_cell_backward,
+    .sgd = cpu::sgd,
+    .adam = cpu::adam,
     .read = cpu::read,
 };
 
