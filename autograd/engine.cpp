@@ -1,6 +1,7 @@
 #include "tapir/autograd/engine.h"
 
 #include <algorithm>
+#include <thread>
 
 #include "tapir/autograd/engine_run.h"
 #include "tapir/autograd/functions/copy.h"
@@ -26,7 +27,7 @@ bool unshared(const Tensor& t) {
 }
 
 void add_in_place(const Tensor& to, const Tensor& from) {
-  raw::pointwise_into(Pointwise::add, to, {to, from}, {{Scalar(1)}});
+  raw::pointwise_into(Pointwise::add, to, {to, from}, Scalar(1));
 }
 
 uint64_t priority(const Node* n) {
@@ -129,8 +130,26 @@ void EngineRun::capture(const std::vector<Edge>& roots, const std::vector<Edge>&
 }
 
 void EngineRun::push_ready(Node* n) {
+  if (!next_) {
+    next_ = n;
+    return;
+  }
   ready_.push_back(n);
   std::push_heap(ready_.begin(), ready_.end(), runs_later);
+}
+
+// The ready node with the highest priority, or null.
+Node* EngineRun::pop_ready() {
+  Node* n = std::exchange(next_, nullptr);
+  if (ready_.empty() || (n && !runs_later(n, ready_.front()))) return n;
+  if (n) {
+    ready_.push_back(n);
+    std::push_heap(ready_.begin(), ready_.end(), runs_later);
+  }
+  std::pop_heap(ready_.begin(), ready_.end(), runs_later);
+  n = ready_.back();
+  ready_.pop_back();
+  return n;
 }
 
 void EngineRun::run(const std::vector<Edge>& roots, std::vector<Tensor> grads) {
@@ -144,18 +163,48 @@ void EngineRun::run(const std::vector<Edge>& roots, std::vector<Tensor> grads) {
   for (size_t i = 0; i < roots.size(); ++i) {
     Node* n = roots[i].function.get();
     if (!n || !needed(n) || dependencies(n) != 0) continue;
-    if (std::find(ready_.begin(), ready_.end(), n) == ready_.end()) push_ready(n);
+    if (n != next_ && std::find(ready_.begin(), ready_.end(), n) == ready_.end()) push_ready(n);
   }
-  while (!ready_.empty()) {
-    std::pop_heap(ready_.begin(), ready_.end(), runs_later);
-    Node* n = ready_.back();
-    ready_.pop_back();
-    execute(n);
-  }
+  while (Node* n = pop_ready()) execute(n);
   finished_ = true;
 }
 
+// The usual node: one output, nobody else's, no hook.
 void EngineRun::execute(Node* n) {
+  if (TAPIR_UNLIKELY(n->num_outputs_ != 1 || n->hooks_ || filtered_ ||
+                     n->kind() != AutogradSlot::Kind::kNode || !foreign_.empty()))
+    return execute_general(n);
+  GradBuffer& b = n->outputs_[0].buffer;
+  if (TAPIR_UNLIKELY(b.pending != nullptr)) flush(n, 0, b);
+  Tensor grad = std::move(b.grad);
+  if (grad.defined()) call_backward(n, Grads(&grad, 1));
+  finish(n);
+}
+
+void EngineRun::call_backward(Node* n, Grads grads) {
+  GradSink sink(*this, *n);
+  try {
+    if (TAPIR_UNLIKELY(create_graph_)) {
+      CallSite site(n->site_);
+      n->backward(grads, sink);
+    } else {
+      n->backward(grads, sink);
+    }
+  } catch (Error& e) {
+    add_node_context(e, *n);
+    throw;
+  }
+}
+
+void EngineRun::finish(Node* n) {
+  if (!keep_graph_) n->release_saved();
+  for (const Edge& e : n->edges()) {
+    Node* next = e.function.get();
+    if (next && needed(next) && --dependencies(next) == 0) push_ready(next);
+  }
+}
+
+void EngineRun::execute_general(Node* n) {
   const size_t outputs = n->num_outputs_;
   Tensor small[4];
   std::vector<Tensor> large;
@@ -199,21 +248,8 @@ void EngineRun::execute(Node* n) {
   if (filtered_)
     for (const Edge& e : n->edges()) leads_on = leads_on || (e.is_valid() && needed(e.function.get()));
   if (!leads_on) return;
-  if (any) {
-    GradSink sink(*this, *n);
-    try {
-      CallSite site(create_graph_ ? n->site_ : nullptr);
-      n->backward(Grads(grads, outputs), sink);
-    } catch (Error& e) {
-      add_node_context(e, *n);
-      throw;
-    }
-  }
-  if (!keep_graph_) n->release_saved();
-  for (const Edge& e : n->edges()) {
-    Node* next = e.function.get();
-    if (next && needed(next) && --dependencies(next) == 0) push_ready(next);
-  }
+  if (any) call_backward(n, Grads(grads, outputs));
+  finish(n);
 }
 
 namespace {
@@ -252,7 +288,7 @@ void EngineRun::add_to(GradBuffer& b, Tensor grad) {
     add_in_place(grad, b.grad);
     b.grad = std::move(grad);
   } else {
-    b.grad = raw::binary(Pointwise::add, b.grad, grad, {{Scalar(1)}});
+    b.grad = raw::binary(Pointwise::add, b.grad, grad, Scalar(1));
   }
 }
 
@@ -328,13 +364,9 @@ namespace {
 class LeafLock {
  public:
   explicit LeafLock(LeafNode& leaf) : leaf_(leaf) {
-    while (leaf_.lock.test_and_set(std::memory_order_acquire))
-      leaf_.lock.wait(true, std::memory_order_relaxed);
+    while (leaf_.busy.exchange(true, std::memory_order_acquire)) std::this_thread::yield();
   }
-  ~LeafLock() {
-    leaf_.lock.clear(std::memory_order_release);
-    leaf_.lock.notify_one();
-  }
+  ~LeafLock() { leaf_.busy.store(false, std::memory_order_release); }
 
  private:
   LeafNode& leaf_;

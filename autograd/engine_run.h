@@ -61,7 +61,11 @@ class EngineRun {
   bool first_visit(Node* n);
   void discover(const std::vector<Edge>& roots);
   void push_ready(Node* n);
+  Node* pop_ready();
   void execute(Node* n);
+  void execute_general(Node* n);
+  void call_backward(Node* n, Grads grads);
+  void finish(Node* n);
   void deliver(const Node* from, const Edge& edge, Tensor grad);
   void add_to(GradBuffer& b, Tensor grad);
   void flush(Node* n, size_t nr, GradBuffer& b);
@@ -74,6 +78,7 @@ class EngineRun {
   bool filtered_ = false, accumulate_ = true;
   std::vector<Node*> claimed_;
   std::vector<Node*> ready_;  // a heap
+  Node* next_ = nullptr;      // ready too: spares the heap in a chain
   std::unordered_map<Node*, Foreign> foreign_;
   std::unordered_set<Node*> needed_;
   std::unordered_map<Node*, std::vector<std::pair<uint32_t, size_t>>> targets_;

@@ -126,8 +126,8 @@ class TAPIR_API Node : public AutogradSlot {
   unsigned add_hook(uint32_t output_nr, std::function<Tensor(const Tensor&)> hook);
   void remove_hook(unsigned handle);
 
-  void set_edge(size_t i, const Tensor& input);
-  void describe_output(size_t i, const Tensor& output);
+  inline void set_edge(size_t i, const Tensor& input);
+  inline void describe_output(size_t i, const Tensor& output);
   void set_call_site(const void* site) {
     site_ = detail::autograd_thread.call_site ? detail::autograd_thread.call_site : site;
   }
@@ -177,8 +177,8 @@ class TAPIR_API LeafNode final : public Node {
   void backward(Grads grads, GradSink& sink) override;
   bool requires_grad = true;
   Tensor grad;
-  /// Held while `grad` changes: several threads may run backward into one leaf.
-  std::atomic_flag lock;
+  /// Set while `grad` changes: several threads may run backward into one leaf.
+  std::atomic<bool> busy{false};
   NodeOutput output;
 };
 
@@ -301,9 +301,9 @@ class CallSite {
   const void* before_;
 };
 
-inline void Node::set_edge(size_t i, const Tensor& input) { edges_[i] = gradient_edge(input); }
+TAPIR_ALWAYS_INLINE void Node::set_edge(size_t i, const Tensor& input) { edges_[i] = gradient_edge(input); }
 
-inline void Node::describe_output(size_t i, const Tensor& output) {
+TAPIR_ALWAYS_INLINE void Node::describe_output(size_t i, const Tensor& output) {
   NodeOutput& o = outputs_[i];
   o.sizes = output.impl()->layout.sizes;
   o.dtype = output.impl()->dtype;
@@ -311,9 +311,9 @@ inline void Node::describe_output(size_t i, const Tensor& output) {
 }
 
 /// Makes `node` the history of `output`, as its output number `nr`.
-inline void set_history(const Tensor& output, const Ref<Node>& node, uint32_t nr = 0) {
+TAPIR_ALWAYS_INLINE void set_history(const Tensor& output, Ref<Node> node, uint32_t nr = 0) {
   node->describe_output(nr, output);
-  output.impl()->autograd = node;
+  output.impl()->autograd = std::move(node);
   output.impl()->output_nr = nr;
 }
 

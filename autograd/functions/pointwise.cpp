@@ -207,6 +207,13 @@ struct AddScalarBackward final : NodeOf<1> {
   const char* name() const override { return "AddBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, std::move(g[0])); }
 };
+struct MulBackward final : NodeOf<2, 2> {
+  const char* name() const override { return "MulBackward"; }
+  void backward(Grads g, GradSink& sink) override {
+    if (sink.wants(0)) sink.set(0, mul(g[0], saved(1)));
+    if (sink.wants(1)) sink.set(1, mul(g[0], saved(0)));
+  }
+};
 struct MulScalarBackward final : NodeOf<1> {
   const char* name() const override { return "MulBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, mul(g[0], factor)); }
@@ -234,7 +241,7 @@ void refuse_bool_sub(const Tensor& a, const Tensor& b) {
 
 TAPIR_ALWAYS_INLINE Tensor add_scaled(const Tensor& a, const Tensor& b, const Scalar& alpha, const char* op) {
   if (TAPIR_UNLIKELY(alpha.isFloatingPoint())) alpha_of(alpha, raw::result_type({a, b}), op);
-  Tensor y = raw::binary(Pointwise::add, a, b, {{alpha}});
+  Tensor y = raw::binary(Pointwise::add, a, b, alpha);
   if (recording(a, b)) record<AddBackward>(TAPIR_HERE, y, a, b)->alpha = alpha.to_double();
   return y;
 }
@@ -247,20 +254,23 @@ Tensor sub(const Tensor& a, const Tensor& b, const Scalar& alpha) {
   return add_scaled(a, b, -alpha, "sub");
 }
 Tensor add(const Tensor& a, const Scalar& b, const Scalar& alpha) {
-  Tensor y = raw::binary(Pointwise::add, a, b, {{alpha}});
+  Tensor y = raw::binary(Pointwise::add, a, b, alpha);
   if (recording(a)) record<AddScalarBackward>(TAPIR_HERE, y, a);
   return y;
 }
 Tensor sub(const Tensor& a, const Scalar& b, const Scalar& alpha) {
-  Tensor y = raw::binary(Pointwise::add, a, b, {{-alpha}});
+  Tensor y = raw::binary(Pointwise::add, a, b, -alpha);
   if (recording(a)) record<AddScalarBackward>(TAPIR_HERE, y, a);
   return y;
 }
 Tensor mul(const Tensor& a, const Tensor& b) {
-  return binary(
-      Pointwise::mul, "MulBackward", a, b,
-      [](const Tensor& g, const Tensor&, const Tensor& v) { return mul(g, v); },
-      [](const Tensor& g, const Tensor& u, const Tensor&) { return mul(g, u); });
+  Tensor y = raw::binary(Pointwise::mul, a, b);
+  if (recording(a, b)) {
+    auto* node = record<MulBackward>(TAPIR_HERE, y, a, b);
+    if (requires_grad(b)) node->save_input(0, a);
+    if (requires_grad(a)) node->save_input(1, b);
+  }
+  return y;
 }
 Tensor div(const Tensor& a, const Tensor& b) {
   return binary(
@@ -404,7 +414,7 @@ Tensor clamp(const Tensor& x, const std::optional<Scalar>& min, const std::optio
   const Scalar low = min ? *min : real ? Scalar(-INFINITY) : Scalar(INT64_MIN);
   const Scalar high = max ? *max : real ? Scalar(INFINITY) : Scalar(INT64_MAX);
   const bool cast = !is_floating_point(x.dtype()) && real;
-  Tensor y = raw::unary(Pointwise::clamp, cast ? raw::cast(x, get_default_dtype()) : x, {{low, high}});
+  Tensor y = raw::unary(Pointwise::clamp, cast ? raw::cast(x, get_default_dtype()) : x, {low, high});
   if (recording(x)) {
     auto* node = record<ClampBackward>(TAPIR_HERE, y, x);
     node->low = low;
@@ -470,12 +480,12 @@ struct AddcdivBackward final : NodeOf<3, 2> {
 Tensor lerp(const Tensor& start, const Tensor& end, const Scalar& weight) {
   TAPIR_CHECK_AS(DTypeError, start.dtype() == end.dtype(),
                  "lerp: start is {} and end is {}; cast one with to(dtype)", start.dtype(), end.dtype());
-  Tensor y = raw::binary(Pointwise::lerp, start, end, {{weight}});
+  Tensor y = raw::binary(Pointwise::lerp, start, end, weight);
   if (recording(start, end)) record<LerpBackward>(TAPIR_HERE, y, start, end)->weight = weight.to_double();
   return y;
 }
 Tensor addcmul(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& value) {
-  Tensor y = raw::ternary(Pointwise::addcmul, x, a, b, {{value}});
+  Tensor y = raw::ternary(Pointwise::addcmul, x, a, b, value);
   if (recording(x, a, b)) {
     auto* node = record<AddcmulBackward>(TAPIR_HERE, y, x, a, b);
     node->value = value;
@@ -484,7 +494,7 @@ Tensor addcmul(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& 
   return y;
 }
 Tensor addcdiv(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& value) {
-  Tensor y = raw::ternary(Pointwise::addcdiv, x, a, b, {{value}});
+  Tensor y = raw::ternary(Pointwise::addcdiv, x, a, b, value);
   if (recording(x, a, b)) {
     auto* node = record<AddcdivBackward>(TAPIR_HERE, y, x, a, b);
     node->value = value;
@@ -582,7 +592,7 @@ void detail::binary_inplace(const Tensor& x, const Scalar& b, Pointwise op) {
 void detail::add_inplace(const Tensor& x, const Tensor& b, const Scalar& alpha) {
   check_inplace(x, "add_");
   if (TAPIR_UNLIKELY(alpha.isFloatingPoint())) alpha_of(alpha, raw::result_type({x, b}), "add_");
-  if (!recording(x, b)) return raw::pointwise_into(Pointwise::add, x, {x, b}, {{alpha}});
+  if (!recording(x, b)) return raw::pointwise_into(Pointwise::add, x, {x, b}, alpha);
   auto* add_node = new AddBackward;
   Ref<Node> node = Ref<Node>::adopt(add_node);
   add_node->set_edge(0, x);
@@ -590,13 +600,13 @@ void detail::add_inplace(const Tensor& x, const Tensor& b, const Scalar& alpha) 
   add_node->alpha = alpha.to_double();
   add_node->set_call_site(TAPIR_HERE);
   add_node->describe_output(0, x);
-  raw::pointwise_into(Pointwise::add, x, {x, b}, {{alpha}});
+  raw::pointwise_into(Pointwise::add, x, {x, b}, alpha);
   rebase_history(x, std::move(node));
 }
 
 void detail::add_inplace(const Tensor& x, const Scalar& b, const Scalar& alpha) {
   check_inplace(x, "add_");
-  raw::pointwise_into(Pointwise::add, x, {x, b}, {{alpha}});
+  raw::pointwise_into(Pointwise::add, x, {x, b}, alpha);
   // The derivative is one: the history stays as it is.
 }
 
