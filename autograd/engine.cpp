@@ -1,6 +1,8 @@
 #include "tapir/autograd/engine.h"
 
 #include <algorithm>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 
 #include "tapir/autograd/engine_run.h"
@@ -40,6 +42,18 @@ struct Scratch {
   std::vector<Node*> claimed, ready;
 };
 thread_local Scratch scratch;
+thread_local EngineRun* current_run = nullptr;
+
+// Runs that wait for the end of another thread's.
+struct Waiting {
+  std::atomic<int> runs{0};
+  std::mutex mutex;
+  std::condition_variable ended;
+};
+Waiting& waiting() {
+  static Waiting& w = *new Waiting;  // outlives threads that end after main()
+  return w;
+}
 
 }  // namespace
 
@@ -48,7 +62,11 @@ void GradBuffer::drop_pending() {
   pending = nullptr;
 }
 
+EngineRun::EngineRun(bool keep_graph, bool create_graph)
+    : keep_graph_(keep_graph), create_graph_(create_graph), outer_(std::exchange(current_run, this)) {}
+
 EngineRun::~EngineRun() {
+  current_run = outer_;
   for (Node* n : claimed_) {
     if (!finished_) {
       for (NodeOutput& o : n->outputs()) {
@@ -57,28 +75,62 @@ EngineRun::~EngineRun() {
       }
       n->dependencies_ = 0;
     }
-    n->run_.store(nullptr, std::memory_order_release);
   }
-  claimed_.clear();
-  ready_.clear();
+  give_back();
   scratch.claimed.swap(claimed_);
   scratch.ready.swap(ready_);
 }
 
+void EngineRun::give_back() {
+  for (Node* n : claimed_) n->run_.store(nullptr, std::memory_order_release);
+  claimed_.clear();
+  ready_.clear();
+  foreign_.clear();
+  // A read-modify-write: either it sees the count of a run that began to wait, or that run sees the nodes
+  // free.
+  Waiting& w = waiting();
+  if (w.runs.fetch_add(0, std::memory_order_acq_rel) == 0) return;
+  { std::lock_guard lock(w.mutex); }
+  w.ended.notify_all();
+}
+
+void EngineRun::await_holder() {
+  Waiting& w = waiting();
+  w.runs.fetch_add(1, std::memory_order_acq_rel);
+  {
+    std::unique_lock lock(w.mutex);
+    w.ended.wait(lock, [&] { return held_->run_.load(std::memory_order_acquire) != holder_; });
+  }
+  w.runs.fetch_sub(1, std::memory_order_acq_rel);
+  held_ = nullptr;
+}
+
+bool EngineRun::is_outer(const EngineRun* run) const {
+  for (const EngineRun* r = outer_; r; r = r->outer_)
+    if (r == run) return true;
+  return false;
+}
+
 bool EngineRun::first_visit(Node* n) {
-  if (owns(n)) return false;
-  EngineRun* none = nullptr;
-  if (n->run_.compare_exchange_strong(none, this, std::memory_order_acquire, std::memory_order_relaxed)) {
+  if (owns(n) || (TAPIR_UNLIKELY(!foreign_.empty()) && foreign_.contains(n))) return false;
+  EngineRun* holder = nullptr;
+  if (n->run_.compare_exchange_strong(holder, this, std::memory_order_acquire, std::memory_order_relaxed)) {
     claimed_.push_back(n);
     n->dependencies_ = 0;
     return true;
+  }
+  if (n->kind() != AutogradSlot::Kind::kLeaf && !is_outer(holder)) {
+    held_ = n;
+    holder_ = holder;
+    return false;
   }
   const auto [it, inserted] = foreign_.try_emplace(n);
   if (inserted) it->second.buffers.resize(n->num_outputs_);
   return inserted;
 }
 
-void EngineRun::discover(const std::vector<Edge>& roots) {
+// False where a node is held by another thread's run.
+bool EngineRun::discover(const std::vector<Edge>& roots) {
   std::vector<Node*>& stack = ready_;  // empty until the first node is ready
   for (const Edge& root : roots)
     if (root.is_valid() && needed(root.function.get()) && first_visit(root.function.get()))
@@ -90,10 +142,12 @@ void EngineRun::discover(const std::vector<Edge>& roots) {
       Node* next = e.function.get();
       if (!next || !needed(next)) continue;
       const bool first = first_visit(next);
+      if (TAPIR_UNLIKELY(held_ != nullptr)) return false;
       ++dependencies(next);
       if (first) stack.push_back(next);
     }
   }
+  return held_ == nullptr;
 }
 
 void EngineRun::capture(const std::vector<Edge>& roots, const std::vector<Edge>& targets, bool accumulate) {
@@ -156,7 +210,10 @@ void EngineRun::run(const std::vector<Edge>& roots, std::vector<Tensor> grads) {
   claimed_.swap(scratch.claimed);
   ready_.swap(scratch.ready);
   AutoGradMode mode(create_graph_);
-  discover(roots);
+  while (TAPIR_UNLIKELY(!discover(roots))) {  // see Note [Who runs a node]
+    give_back();
+    await_holder();
+  }
   for (size_t i = 0; i < roots.size(); ++i)
     if (roots[i].is_valid() && needed(roots[i].function.get()))
       deliver(nullptr, roots[i], std::move(grads[i]));
@@ -235,6 +292,12 @@ void EngineRun::execute_general(Node* n) {
       TAPIR_CHECK_AS(ShapeError, replaced.layout_of().sizes == n->outputs()[hook.output_nr].sizes,
                      "hook on the result of {}: it returned a gradient of sizes {}, expected {}", n->name(),
                      replaced.sizes(), IntArrayRef(n->outputs()[hook.output_nr].sizes));
+      TAPIR_CHECK_AS(DTypeError, replaced.dtype() == n->outputs()[hook.output_nr].dtype,
+                     "hook on the result of {}: it returned a gradient of {}, expected {}", n->name(),
+                     replaced.dtype(), n->outputs()[hook.output_nr].dtype);
+      TAPIR_CHECK_AS(DeviceError, replaced.device() == n->outputs()[hook.output_nr].device,
+                     "hook on the result of {}: it returned a gradient on {}, expected {}", n->name(),
+                     replaced.device(), n->outputs()[hook.output_nr].device);
       grads[hook.output_nr] = std::move(replaced);
     }
   }
@@ -522,8 +585,9 @@ void backward(const variable_list& tensors, const variable_list& grad_tensors,
     std::vector<Edge> targets;
     for (const Tensor& t : inputs) {
       TAPIR_CHECK_AS(
-          AutogradError, t.defined() && requires_grad(t) && t.is_leaf(),
-          "backward: inputs must be leaves that require a gradient; use autograd::grad for others");
+          AutogradError, t.defined() && requires_grad(t),
+          "backward: an input does not require a gradient; call requires_grad_() before the forward");
+      if (!t.is_leaf()) t.retain_grad();
       targets.push_back(gradient_edge(t));
     }
     run.capture(roots.edges, targets, true);

@@ -282,9 +282,10 @@ struct Frame {
 };
 Frame make_frame(const Tensor& like, const Layout& base, const Layout& part) {
   Layout b = base, p = part;
-  p.offset -= b.offset;
-  b.offset = 0;
-  const int64_t n = std::max(b.extent(), p.offset + p.extent());
+  const int64_t first = std::min(b.offset, p.offset);  // a part may begin before its base (as_strided)
+  p.offset -= first;
+  b.offset -= first;
+  const int64_t n = std::max(b.offset + b.extent(), p.offset + p.extent());
   Tensor storage = raw::zeros({n}, like.dtype(), like.device());
   return {storage.alias(b), storage.alias(p)};
 }
