@@ -1,0 +1,20 @@
+// The parts of the CUDA backend that its table is made of. Private to cuda/.
+#pragma once
+
+#include "tapir/tensor/allocator.h"
+#include "tapir/tensor/kernels.h"
+
+namespace tapir::cuda {
+
+Allocator& allocator(int device);
+
+void pointwise(const PointwiseArgs& args);
+void pointwise_float(const PointwiseArgs& args);
+void pointwise_double(const PointwiseArgs& args);
+void pointwise_int(const PointwiseArgs& args);
+void copy(const CopyArgs& args);
+void fill(void* data, DType dtype, int64_t n, KernelScalar value);
+KernelScalar read(const void* data, DType dtype);
+void gemm(const GemmArgs& args);
+
+}  // namespace tapir::cuda

@@ -1,0 +1,86 @@
+// The CUDA kernel table and the seam through which tensor/ sees it. Entries that are null are not there yet
+// on CUDA.
+#include "tapir/cuda/backend.h"
+#include "tapir/cuda/context.h"
+#include "tapir/tensor/cuda_seam.h"
+#include "tapir/tensor/error.h"
+
+namespace tapir {
+
+namespace cuda {
+
+void pointwise(const PointwiseArgs& args) {
+  if (args.compute == kFloat32)
+    pointwise_float(args);
+  else if (args.compute == kFloat64)
+    pointwise_double(args);
+  else
+    pointwise_int(args);
+}
+
+namespace {
+
+// Stands in the table for what the CUDA backend does not hold yet.
+template <class Args>
+void lacking(const Args&) {
+  throw DeviceError(
+      "cuda: this op has no CUDA kernel yet (there are pointwise ops, copies, fills and matrix products); "
+      "move the "
+      "tensors to the CPU with to(kCPU)");
+}
+
+constexpr KernelTable kTable = {
+    .pointwise = pointwise,
+    .copy = copy,
+    .fill = fill,
+    .reduce = lacking<ReduceArgs>,
+    .softmax = lacking<SoftmaxArgs>,
+    .softmax_backward = lacking<SoftmaxBackwardArgs>,
+    .cross_entropy = lacking<CrossEntropyArgs>,
+    .cross_entropy_backward = lacking<CrossEntropyBackwardArgs>,
+    .index_rows = lacking<IndexRowsArgs>,
+    .add_rows = lacking<AddRowsArgs>,
+    .gather = lacking<GatherArgs>,
+    .scatter_add = lacking<GatherArgs>,
+    .gemm = gemm,
+    .lstm_cell = lacking<LstmCellArgs>,
+    .lstm_cell_backward = lacking<LstmCellBackwardArgs>,
+    .sgd = lacking<SgdArgs>,
+    .adam = lacking<AdamArgs>,
+    .read = read,
+};
+
+const KernelTable& kernels(int device) {
+  resolve(device);
+  return kTable;
+}
+
+// Between host and device the copy is done when this returns: the host's memory may be pageable and reused at
+// once.
+void copy_bytes(void* dst, Device dst_device, const void* src, Device src_device, size_t bytes) {
+  DeviceGuard guard(resolve(dst_device.is_cuda() ? dst_device.index() : src_device.index()));
+  check(cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDefault, current_stream()), "copy_");
+  if (dst_device.is_cpu() || src_device.is_cpu()) check(cudaStreamSynchronize(current_stream()), "copy_");
+}
+
+void synchronize(int device) {
+  DeviceGuard guard(resolve(device));
+  check(cudaDeviceSynchronize(), "synchronize");
+}
+
+}  // namespace
+}  // namespace cuda
+
+const CudaSeam& cuda_seam() {
+  static constexpr CudaSeam seam = {
+      .device_count = cuda::device_count,
+      .current_device = cuda::current_device,
+      .kernels = cuda::kernels,
+      .allocator = cuda::allocator,
+      .copy_bytes = cuda::copy_bytes,
+      .synchronize = cuda::synchronize,
+  };
+  return seam;
+}
+
+}  // namespace tapir
