@@ -29,15 +29,8 @@ struct PointwiseInfo {
   uint8_t arity;
   PointwiseClass dtypes;
 };
-inline constexpr PointwiseInfo kPointwiseInfo[] = {
-#define TAPIR_UNARY(name, functor, dtypes) {#name, 1, PointwiseClass::dtypes},
-#define TAPIR_PREDICATE(name, functor, dtypes) {#name, 1, PointwiseClass::dtypes},
-#define TAPIR_BINARY(name, functor, dtypes) {#name, 2, PointwiseClass::dtypes},
-#define TAPIR_KERNEL(name, functor, arity, dtypes) {#name, arity, PointwiseClass::dtypes},
-#include "tapir/tensor/pointwise.def"
-};
 /// Row of the table for error messages, dtype rules and tests.
-constexpr const PointwiseInfo& pointwise_info(Pointwise op) { return kPointwiseInfo[static_cast<int>(op)]; }
+TAPIR_API const PointwiseInfo& pointwise_info(Pointwise op);
 
 /// A number given to a kernel, in both kinds.
 struct KernelScalar {
@@ -174,6 +167,14 @@ struct IndexRowsArgs {
   size_t item;  ///< bytes per element
   int64_t outer, count, n, row;
 };
+/// dst[o][index[i]] = src[o][i], in ascending i: of several rows for one place the last stays.
+struct PutRowsArgs {
+  void* dst;
+  const int64_t* index;
+  const void* src;
+  size_t item;
+  int64_t outer, count, n, row;
+};
 /// dst[o][index[i]] += src[o][i], the transpose of IndexRows, in ascending i. `skip`: an index to leave out,
 /// or -1.
 struct AddRowsArgs {
@@ -270,6 +271,7 @@ struct KernelTable {
   void (*cross_entropy_backward)(const CrossEntropyBackwardArgs&);
   void (*index_rows)(const IndexRowsArgs&);
   void (*add_rows)(const AddRowsArgs&);
+  void (*put_rows)(const PutRowsArgs&);
   void (*gather)(const GatherArgs&);
   void (*scatter_add)(const GatherArgs&);  ///< out and src change roles: out += into src
   void (*gemm)(const GemmArgs&);
@@ -281,14 +283,8 @@ struct KernelTable {
   KernelScalar (*read)(const void* data, DType dtype);
 };
 
-extern TAPIR_API const KernelTable cpu_kernels;
-namespace detail {
-TAPIR_API const KernelTable& other_kernels(Device device);
-}
 /// The table of a device; entries that a device lacks are null and named by ops as DeviceError. Throws
 /// DeviceError where the build or the machine has no such device.
-inline const KernelTable& kernels(Device device) {
-  return TAPIR_LIKELY(device.is_cpu()) ? cpu_kernels : detail::other_kernels(device);
-}
+TAPIR_API const KernelTable& kernels(Device device);
 
 }  // namespace tapir

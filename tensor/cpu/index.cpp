@@ -30,9 +30,25 @@ void pick(const std::byte* src, const int64_t* index, std::byte* out, int64_t n)
   for (int64_t i = 0; i < n; ++i) std::memcpy(out + i * kItem, src + index[i] * kItem, kItem);
 }
 
+/// Calls f(o, first column, last column) for parts of the rows, so that threads share no element and each
+/// element sees the rows in ascending order.
+template <class F>
+void each_part_of_rows(int64_t outer, int64_t n, int64_t row, F f) {
+  constexpr int64_t kWidth = 256;
+  const int64_t blocks = (row + kWidth - 1) / kWidth;
+  const int64_t work = std::max<int64_t>(1, n * std::min(row, kWidth));
+  parallel_for(0, outer * blocks, std::max<int64_t>(1, kGrain / work), [&](int64_t lo, int64_t hi) {
+    for (int64_t t = lo; t < hi;) {
+      const int64_t o = t / blocks, first = t % blocks, last = std::min(blocks, first + hi - t);
+      f(o, first * kWidth, std::min(row, last * kWidth));
+      t += last - first;
+    }
+  });
+}
+
 template <class T>
 void add_rows_in(const AddRowsArgs& a) {
-  const auto columns = [&](int64_t o, int64_t begin, int64_t end) {
+  each_part_of_rows(a.outer, a.n, a.row, [&](int64_t o, int64_t begin, int64_t end) {
     T* dst = static_cast<T*>(a.dst) + o * a.count * a.row;
     const T* src = static_cast<const T*>(a.src) + o * a.n * a.row;
     for (int64_t i = 0; i < a.n; ++i) {
@@ -41,22 +57,10 @@ void add_rows_in(const AddRowsArgs& a) {
       const T* from = src + i * a.row;
       for (int64_t j = begin; j < end; ++j) add(to[j], from[j]);
     }
-  };
-  // Threads share neither a row of dst nor a part of one, so each element sums in ascending i.
-  constexpr int64_t kWidth = 256;
-  const int64_t blocks = (a.row + kWidth - 1) / kWidth;
-  parallel_for(0, a.outer * blocks,
-               std::max<int64_t>(1, kGrain / std::max<int64_t>(1, a.n * std::min(a.row, kWidth))),
-               [&](int64_t lo, int64_t hi) {
-                 for (int64_t t = lo; t < hi;) {
-                   const int64_t o = t / blocks, first = t % blocks, last = std::min(blocks, first + hi - t);
-                   columns(o, first * kWidth, std::min(a.row, last * kWidth));
-                   t += last - first;
-                 }
-               });
+  });
 }
 
-/// Calls f(T*, position in index and out, position in src) for every element.
+/// Calls f(position in index and out, position in src) for every element.
 template <class F>
 void each_gathered(const GatherArgs& a, F f) {
   parallel_for(0, a.outer, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, a.n * a.inner)),
@@ -107,6 +111,17 @@ void index_rows(const IndexRowsArgs& a) {
 
 void add_rows(const AddRowsArgs& a) {
   visit_dtype(a.dtype, [&]<class Tag>(Tag) { add_rows_in<typename Tag::type>(a); });
+}
+
+void put_rows(const PutRowsArgs& a) {
+  const auto item = static_cast<int64_t>(a.item);
+  each_part_of_rows(a.outer, a.n, a.row, [&](int64_t o, int64_t begin, int64_t end) {
+    auto* dst = static_cast<std::byte*>(a.dst) + (o * a.count * a.row + begin) * item;
+    const auto* src = static_cast<const std::byte*>(a.src) + (o * a.n * a.row + begin) * item;
+    const auto bytes = static_cast<size_t>((end - begin) * item);
+    for (int64_t i = 0; i < a.n; ++i)
+      std::memcpy(dst + a.index[i] * a.row * item, src + i * a.row * item, bytes);
+  });
 }
 
 void gather(const GatherArgs& a) {

@@ -17,6 +17,7 @@ void cross_entropy(const CrossEntropyArgs& args);                   // loss.cpp
 void cross_entropy_backward(const CrossEntropyBackwardArgs& args);  // loss.cpp
 void index_rows(const IndexRowsArgs& args);                         // index.cpp
 void add_rows(const AddRowsArgs& args);                             // index.cpp
+void put_rows(const PutRowsArgs& args);                             // index.cpp
 void gather(const GatherArgs& args);                                // index.cpp
 void scatter_add(const GatherArgs& args);                           // index.cpp
 void gemm(const tapir::GemmArgs& args);                             // gemm_entry.cpp

@@ -1,0 +1,398 @@
+#include "tapir/tensor/ops/index.h"
+
+#include <algorithm>
+
+#include "tapir/tensor/error_format.h"
+#include "tapir/tensor/ops/copy.h"
+#include "tapir/tensor/ops/pointwise.h"
+#include "tapir/tensor/ops/require.h"
+
+namespace tapir::raw {
+
+namespace {
+
+/// The sizes before, at and after dimension d.
+struct Middle {
+  int64_t outer = 1, n = 1, inner = 1;
+  Middle(const Layout& l, int64_t d) {
+    for (int64_t i = 0; i < l.dim(); ++i) (i < d ? outer : i == d ? n : inner) *= l.sizes[i];
+  }
+};
+
+TAPIR_COLD void bad_index(const char* op, int64_t value, int64_t dim, int64_t size, int64_t lowest) {
+  throw_error<IndexError>("{}: index {} is out of range for dimension {} of size {}; expected [{}, {})", op,
+                          value, dim, size, lowest, size);
+}
+
+/// `index` as a row-major int64 tensor with every value in [0, size).
+Tensor checked_index(const char* op, const Tensor& index, int64_t dim, int64_t size, Device device) {
+  TAPIR_CHECK_AS(DTypeError, index.dtype() == kInt64 || index.dtype() == kInt32,
+                 "{}: indices of {}, expected int64 or int32", op, index.dtype());
+  TAPIR_CHECK_AS(DeviceError, index.device() == device, "{}: indices on {}, expected {}", op, index.device(),
+                 device);
+  Tensor i = contiguous(index.dtype() == kInt64 ? index : cast(index, kInt64));
+  const Tensor on_cpu = to_device(i, kCPU);
+  const int64_t* p = on_cpu.data_ptr<int64_t>();
+  const int64_t n = on_cpu.numel();
+  bool bad = false;
+  for (int64_t k = 0; k < n; ++k) bad |= static_cast<uint64_t>(p[k]) >= static_cast<uint64_t>(size);
+  if (TAPIR_UNLIKELY(bad))
+    bad_index(op, *std::find_if(p, p + n, [&](int64_t v) { return v < 0 || v >= size; }), dim, size, 0);
+  return i;
+}
+
+/// `alias` of x, whose changes count where those of x do.
+Tensor same_tracking(Tensor alias, const Tensor& x) {
+  alias.impl()->untracked = x.impl()->untracked;
+  return alias;
+}
+
+/// Runs f on a row-major tensor that stands for dst: dst itself, or a copy that is written back.
+template <class F>
+void through_contiguous(const Tensor& dst, const char* op, F f) {
+  check_writable(dst, op);
+  const Tensor work = contiguous(dst);
+  f(work);
+  if (!work.is_same(dst))
+    copy_into(dst, work);
+  else
+    mark_changed(dst, op);
+}
+
+Tensor pick_rows(const Tensor& x, const Tensor& index, const Dims& sizes, int64_t outer, int64_t count,
+                 int64_t row, const char* op) {
+  Tensor out = Tensor::empty(sizes, x.dtype(), x.device());
+  if (out.numel() > 0)
+    require(&KernelTable::index_rows, x.device(),
+            op)({x.data_ptr(), index.data_ptr<int64_t>(), out.data_ptr(), x.itemsize(), outer, count,
+                 index.numel(), row});
+  return out;
+}
+
+}  // namespace
+
+Tensor index_select(const Tensor& source, int64_t dim, const Tensor& index) {
+  const Tensor x = contiguous(source);
+  const Layout& l = x.layout_of();
+  const int64_t d = l.wrap_dim(dim, "index_select");
+  TAPIR_CHECK_AS(ShapeError, index.dim() <= 1, "index_select: indices have sizes {}, expected one dimension",
+                 index.sizes());
+  const Middle m(l, d);
+  const Tensor i = checked_index("index_select", index, d, m.n, x.device());
+  Dims sizes = l.sizes;
+  if (l.dim() > 0)
+    sizes[d] = i.numel();
+  else
+    TAPIR_CHECK_AS(ShapeError, i.numel() == 1,
+                   "index_select: {} indices into a tensor without dimensions, expected 1", i.numel());
+  return pick_rows(x, i, sizes, m.outer, m.n, m.inner, "index_select");
+}
+
+Tensor embedding(const Tensor& weight_in, const Tensor& index) {
+  const Tensor weight = contiguous(weight_in);
+  TAPIR_CHECK_AS(ShapeError, weight.dim() == 2, "embedding: weight has sizes {}, expected (rows, columns)",
+                 weight.sizes());
+  const Tensor i = checked_index("embedding", index, 0, weight.size(0), weight.device());
+  Dims sizes = index.layout_of().sizes;
+  sizes.push_back(weight.size(1));
+  return pick_rows(weight, i, sizes, 1, weight.size(0), weight.size(1), "embedding");
+}
+
+void add_rows(const Tensor& dst, int64_t dim, const Tensor& index, const Tensor& src_in, int64_t skip,
+              const char* op) {
+  const Layout& l = dst.layout_of();
+  const int64_t d = l.wrap_dim(dim, op);
+  const Middle m(l, d);
+  const Tensor src = contiguous(src_in);
+  TAPIR_CHECK_AS(DTypeError, src.dtype() == dst.dtype(), "{}: adding {} to {}; cast it first", op,
+                 src.dtype(), dst.dtype());
+  TAPIR_CHECK_AS(ShapeError, index.numel() * m.outer * m.inner == src.numel(),
+                 "{}: {} indices along dimension {} of {} do not fit values of sizes {}", op, index.numel(),
+                 d, dst.sizes(), src.sizes());
+  const Tensor i = checked_index(op, index, d, m.n, dst.device());
+  through_contiguous(dst, op, [&](const Tensor& to) {
+    if (src.numel() > 0)
+      require(&KernelTable::add_rows, to.device(),
+              op)({to.dtype(), to.data_ptr(), i.data_ptr<int64_t>(), src.data_ptr(), m.outer, m.n, i.numel(),
+                   m.inner, skip});
+  });
+}
+
+namespace {
+
+/// The part of x with the sizes of `index` in every dimension but d.
+Tensor trim(const Tensor& x, const Tensor& index, int64_t d, const char* op, const char* what) {
+  const Dims &have = x.layout_of().sizes, &want = index.layout_of().sizes;
+  TAPIR_CHECK_AS(ShapeError, have.size() == want.size(),
+                 "{}: {} has sizes {} and the index {}; expected as many dimensions", op, what, x.sizes(),
+                 index.sizes());
+  Layout l = x.layout_of();
+  for (int64_t i = 0; i < l.dim(); ++i) {
+    if (i == d || l.sizes[i] == want[i]) continue;
+    TAPIR_CHECK_AS(ShapeError, want[i] <= have[i],
+                   "{}: the index has sizes {}, larger than those of {}, {}, in dimension {}", op,
+                   index.sizes(), what, x.sizes(), i);
+    l = l.narrow(i, 0, want[i]);
+  }
+  return l.sizes == have ? x : same_tracking(x.alias(l), x);
+}
+
+}  // namespace
+
+Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
+  const int64_t d = x.layout_of().wrap_dim(dim, "gather");
+  const Tensor src = contiguous(trim(x, index, d, "gather", "the input"));
+  const Middle m(src.layout_of(), d);
+  const Tensor i = checked_index("gather", index, d, m.n, x.device());
+  Tensor out = Tensor::empty(index.sizes(), x.dtype(), x.device());
+  if (out.numel() > 0)
+    require(&KernelTable::gather, x.device(),
+            "gather")({x.dtype(), src.data_ptr(), i.data_ptr<int64_t>(), out.data_ptr(), m.outer, m.n,
+                       out.numel() / (m.outer * m.inner), m.inner});
+  return out;
+}
+
+void scatter_add_into(const Tensor& dst, int64_t dim, const Tensor& index, const Tensor& src) {
+  const char* op = "scatter_add";
+  const int64_t d = dst.layout_of().wrap_dim(dim, op);
+  TAPIR_CHECK_AS(DTypeError, src.dtype() == dst.dtype(), "{}: adding {} to {}; cast it first", op,
+                 src.dtype(), dst.dtype());
+  const Tensor region = trim(dst, index, d, op, "the tensor");
+  const Tensor trimmed = trim(src, index, d, op, "the source");
+  Layout l = trimmed.layout_of();
+  if (l.dim() > 0) {
+    TAPIR_CHECK_AS(ShapeError, index.size(d) <= l.sizes[d],
+                   "{}: the index has sizes {}, larger than those of the source, {}, in dimension {}", op,
+                   index.sizes(), src.sizes(), d);
+    l = l.narrow(d, 0, index.size(d));
+  }
+  const Tensor values = contiguous(trimmed.alias(l));
+  const Middle m(region.layout_of(), d);
+  const Tensor i = checked_index(op, index, d, m.n, dst.device());
+  through_contiguous(region, op, [&](const Tensor& to) {
+    if (i.numel() > 0)
+      require(&KernelTable::scatter_add, to.device(),
+              op)({to.dtype(), to.data_ptr(), i.data_ptr<int64_t>(), values.data_ptr(), m.outer, m.n,
+                   i.numel() / (m.outer * m.inner), m.inner});
+  });
+}
+
+namespace {
+
+TAPIR_COLD void cat_mismatch(const char* op, IntArrayRef a, IntArrayRef b, size_t at) {
+  throw_error<ShapeError>("{}: tensor {} has sizes {}, which do not fit {}", op, at, b, a);
+}
+
+struct Joined {
+  DType dtype;
+  Device device;
+};
+Joined joined_type(const char* op, TensorList tensors) {
+  TAPIR_CHECK_AS(ValueError, !tensors.empty(), "{}: expected at least one tensor", op);
+  Joined j{tensors[0].dtype(), tensors[0].device()};
+  for (const Tensor& t : tensors) {
+    if (t.dtype() != j.dtype) j.dtype = promote_types(j.dtype, t.dtype());
+    TAPIR_CHECK_AS(DeviceError, t.device() == j.device, "{}: tensors on {} and {}", op, j.device, t.device());
+  }
+  return j;
+}
+
+bool is_left_out(const Tensor& t) { return t.dim() == 1 && t.numel() == 0; }
+
+}  // namespace
+
+Tensor cat(TensorList tensors, int64_t dim) {
+  const Joined type = joined_type("cat", tensors);
+  const Tensor* first = nullptr;
+  for (size_t k = 0; k < tensors.size(); ++k) {
+    TAPIR_CHECK_AS(ShapeError, tensors[k].dim() > 0, "cat: tensor {} has no dimensions; use stack", k);
+    if (!first && !is_left_out(tensors[k])) first = &tensors[k];
+  }
+  if (!first) first = &tensors[0];
+  const int64_t d = first->layout_of().wrap_dim(dim, "cat");
+  Dims sizes = first->layout_of().sizes;
+  sizes[d] = 0;
+  for (size_t k = 0; k < tensors.size(); ++k) {
+    const Dims& s = tensors[k].layout_of().sizes;
+    if (is_left_out(tensors[k])) continue;
+    bool fits = s.size() == sizes.size();
+    for (size_t i = 0; i < s.size() && fits; ++i) fits = static_cast<int64_t>(i) == d || s[i] == sizes[i];
+    if (!fits) cat_mismatch("cat", first->sizes(), tensors[k].sizes(), k);
+    sizes[d] += s[d];
+  }
+  Tensor out = Tensor::empty(sizes, type.dtype, type.device);
+  int64_t start = 0;
+  for (const Tensor& t : tensors) {
+    if (is_left_out(t)) continue;
+    const int64_t n = t.layout_of().sizes[d];
+    copy_into(out.alias(out.layout_of().narrow(d, start, n)), t);
+    start += n;
+  }
+  return out;
+}
+
+Tensor stack(TensorList tensors, int64_t dim) {
+  const Joined type = joined_type("stack", tensors);
+  const Dims& each = tensors[0].layout_of().sizes;
+  for (size_t k = 1; k < tensors.size(); ++k)
+    if (!(tensors[k].layout_of().sizes == each)) cat_mismatch("stack", each, tensors[k].sizes(), k);
+  const int64_t dims = static_cast<int64_t>(each.size()) + 1, d = dim < 0 ? dim + dims : dim;
+  TAPIR_CHECK_AS(IndexError, d >= 0 && d < dims, "stack: dimension {} is out of range [{}, {})", dim, -dims,
+                 dims);
+  Dims sizes = each;
+  sizes.insert(static_cast<size_t>(d), static_cast<int64_t>(tensors.size()));
+  Tensor out = Tensor::empty(sizes, type.dtype, type.device);
+  for (size_t k = 0; k < tensors.size(); ++k)
+    copy_into(out.alias(out.layout_of().select(d, static_cast<int64_t>(k))), tensors[k]);
+  return out;
+}
+
+Tensor nonzero(const Tensor& source) {
+  const Tensor x = contiguous(to_device(source, kCPU));
+  const Layout& l = x.layout_of();
+  const int64_t dims = l.dim();
+  return visit_dtype(x.dtype(), [&]<class Tag>(Tag) {
+    using T = typename Tag::type;
+    const T* p = x.data_ptr<T>();
+    const auto is_set = [](T v) { return v != T(0); };
+    const int64_t n = std::count_if(p, p + l.numel, is_set);
+    Tensor out = Tensor::empty({n, dims}, kInt64);
+    int64_t* to = out.data_ptr<int64_t>();
+    if (dims > 0) {
+      for (int64_t i = 0; i < l.numel; ++i) {
+        if (!is_set(p[i])) continue;
+        int64_t rest = i;
+        for (int64_t d = dims - 1; d >= 0; --d) {
+          to[d] = rest % l.sizes[d];
+          rest /= l.sizes[d];
+        }
+        to += dims;
+      }
+    }
+    return to_device(out, source.device());
+  });
+}
+
+IndexPlan plan_index(IntArrayRef sizes, const std::vector<Tensor>& given) {
+  // Masks become the positions of their true elements, one index per dimension.
+  std::vector<Tensor> indices;
+  for (const Tensor& t : given) {
+    if (!t.defined()) {
+      indices.emplace_back();
+    } else if (t.dtype() == kBool || t.dtype() == kUInt8) {
+      for (int64_t d = 0; d < t.dim(); ++d) {
+        const size_t at = indices.size() + static_cast<size_t>(d);
+        TAPIR_CHECK_AS(IndexError, at < sizes.size() && sizes[at] == t.size(d),
+                       "index: a mask of sizes {} does not fit dimensions {} to {} of {}", t.sizes(),
+                       indices.size(), indices.size() + static_cast<size_t>(t.dim()) - 1, sizes);
+      }
+      const Tensor positions = nonzero(t);
+      for (int64_t d = 0; d < t.dim(); ++d)
+        indices.push_back(positions.alias(positions.layout_of().select(1, d)));
+    } else {
+      TAPIR_CHECK_AS(IndexError, t.dtype() == kInt64 || t.dtype() == kInt32,
+                     "index: a tensor of {} cannot be an index; expected int64, int32, or bool for a mask",
+                     t.dtype());
+      indices.push_back(cast(t, kInt64));
+    }
+  }
+  TAPIR_CHECK_AS(IndexError, indices.size() <= sizes.size(), "index: {} indices for a tensor of sizes {}",
+                 indices.size(), sizes);
+  indices.resize(sizes.size());
+
+  Dims shape;
+  Device device = kCPU;
+  int first = -1, last = -1, used = 0;
+  for (size_t d = 0; d < indices.size(); ++d) {
+    if (!indices[d].defined()) continue;
+    shape = used == 0 ? Dims(indices[d].sizes()) : broadcast_sizes(shape, indices[d].sizes(), "index");
+    device = indices[d].device();
+    if (used++ == 0) first = static_cast<int>(d);
+    last = static_cast<int>(d);
+  }
+  TAPIR_CHECK_AS(IndexError, used > 0, "index: no index given");
+
+  // Which row of the indexed dimensions, taken together, each place of the result shows.
+  Tensor rows = Tensor::empty({count(shape)}, kInt64);
+  int64_t* to = rows.data_ptr<int64_t>();
+  std::fill(to, to + rows.numel(), int64_t{0});
+  for (size_t d = 0; d < indices.size(); ++d) {
+    if (!indices[d].defined()) continue;
+    const Tensor index = to_device(indices[d], kCPU);
+    const Tensor all = clone_contiguous(index.alias(index.layout_of().expand(shape)));
+    const int64_t* p = all.data_ptr<int64_t>();
+    const int64_t size = sizes[d];
+    for (int64_t i = 0; i < rows.numel(); ++i) {
+      const int64_t k = p[i] < 0 ? p[i] + size : p[i];
+      if (TAPIR_UNLIKELY(k < 0 || k >= size)) bad_index("index", p[i], static_cast<int64_t>(d), size, -size);
+      to[i] = to[i] * size + k;
+    }
+  }
+
+  IndexPlan plan;
+  plan.rows = to_device(rows, device);
+  const bool neighbours = last - first + 1 == used;
+  const int start = neighbours ? first : 0;  // where the indexed dimensions go
+  for (int d = 0; d < start; ++d) {
+    plan.permutation.push_back(d);
+    plan.sizes.push_back(sizes[d]);
+    plan.outer *= sizes[d];
+  }
+  for (size_t d = 0; d < indices.size(); ++d) {
+    if (!indices[d].defined()) continue;
+    plan.permutation.push_back(static_cast<int64_t>(d));
+    plan.count *= sizes[d];
+  }
+  for (int64_t s : shape) plan.sizes.push_back(s);
+  for (size_t d = static_cast<size_t>(start); d < indices.size(); ++d) {
+    if (indices[d].defined()) continue;
+    plan.permutation.push_back(static_cast<int64_t>(d));
+    plan.sizes.push_back(sizes[d]);
+    plan.row *= sizes[d];
+  }
+  return plan;
+}
+
+namespace {
+/// x with its dimensions in the plan's order.
+Tensor permuted(const Tensor& x, const IndexPlan& plan) {
+  for (size_t i = 0; i < plan.permutation.size(); ++i)
+    if (plan.permutation[i] != static_cast<int64_t>(i))
+      return same_tracking(x.alias(x.layout_of().permute(plan.permutation)), x);
+  return x;
+}
+}  // namespace
+
+Tensor index(const Tensor& x, const IndexPlan& plan) {
+  TAPIR_CHECK_AS(DeviceError, plan.rows.device() == x.device(), "index: a tensor on {}, indices on {}",
+                 x.device(), plan.rows.device());
+  return pick_rows(contiguous(permuted(x, plan)), plan.rows, plan.sizes, plan.outer, plan.count, plan.row,
+                   "index");
+}
+
+void index_put(const Tensor& dst, const IndexPlan& plan, const Tensor& values_in, bool accumulate) {
+  const char* op = "index_put_";
+  TAPIR_CHECK_AS(DTypeError, values_in.dtype() == dst.dtype(),
+                 "{}: values of {} for a tensor of {}; cast them first", op, values_in.dtype(), dst.dtype());
+  TAPIR_CHECK_AS(DeviceError, values_in.device() == dst.device() && plan.rows.device() == dst.device(),
+                 "{}: a tensor on {}, values on {}, indices on {}", op, dst.device(), values_in.device(),
+                 plan.rows.device());
+  TAPIR_CHECK_AS(ShapeError, is_expandable_to(values_in.sizes(), plan.sizes),
+                 "{}: values of sizes {} do not broadcast to the indexed part, {}", op, values_in.sizes(),
+                 IntArrayRef(plan.sizes));
+  Tensor values = contiguous(values_in.alias(values_in.layout_of().expand(plan.sizes)));
+  if (values.impl()->storage.get() == dst.impl()->storage.get()) values = clone_contiguous(values);
+  through_contiguous(permuted(dst, plan), op, [&](const Tensor& to) {
+    if (values.numel() == 0) return;
+    const int64_t* rows = plan.rows.data_ptr<int64_t>();
+    const int64_t n = plan.rows.numel();
+    if (accumulate)
+      require(&KernelTable::add_rows, to.device(), op)(
+          {to.dtype(), to.data_ptr(), rows, values.data_ptr(), plan.outer, plan.count, n, plan.row, -1});
+    else
+      require(&KernelTable::put_rows, to.device(), op)(
+          {to.data_ptr(), rows, values.data_ptr(), to.itemsize(), plan.outer, plan.count, n, plan.row});
+  });
+}
+
+}  // namespace tapir::raw

@@ -1,0 +1,27 @@
+// Cross-entropy with class indices, without gradient.
+#pragma once
+
+#include "tapir/tensor/tensor.h"
+
+namespace tapir::raw {
+
+struct CrossEntropy {
+  Tensor losses;      ///< (n)
+  Tensor log_probs;   ///< (n, classes); undefined where it was not asked for
+  double weight_sum;  ///< sum of the weights of the targets that are not ignored, their number without weight
+};
+
+/// losses[i] = -weight[t] * log_softmax(logits)[i][t], t = target[i]; 0 where t == ignore_index. With label
+/// smoothing e: (1 - e) of that, and e / classes of -sum_c weight[c] * log_softmax(logits)[i][c].
+/// logits (n, classes) floating, target (n) int64, weight (classes) of the dtype of logits or undefined.
+/// Throws ShapeError, DTypeError, IndexError for a target outside [0, classes).
+TAPIR_API CrossEntropy cross_entropy(const char* op, const Tensor& logits, const Tensor& target,
+                                     const Tensor& weight, int64_t ignore_index, double label_smoothing,
+                                     bool want_log_probs);
+
+/// The gradient of the logits: grad (one value, or (n)) * scale times the derivative of each loss.
+TAPIR_API Tensor cross_entropy_backward(const Tensor& grad, double scale, const Tensor& log_probs,
+                                        const Tensor& target, const Tensor& weight, int64_t ignore_index,
+                                        double label_smoothing);
+
+}  // namespace tapir::raw
