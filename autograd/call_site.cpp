@@ -37,8 +37,8 @@ int on_line(void* data, uintptr_t, const char* file, int number, const char* fun
   if (!file) return 0;
   auto& line = *static_cast<Line*>(data);
   line = {file, function ? demangle(function) : "", number};
-  const bool header = std::strstr(file, "autograd/functions/") || std::strstr(file, "/tapir/");
-  return header && std::strstr(file, ".h") ? 0 : 1;
+  const bool ours = std::strstr(file, "autograd/functions/") || std::strstr(file, "/tapir/");
+  return ours && (std::strstr(file, ".h") || std::strstr(file, ".def")) ? 0 : 1;
 }
 
 Line find_line(uintptr_t pc) {

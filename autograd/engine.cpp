@@ -1,6 +1,9 @@
 #include "tapir/autograd/engine.h"
 
 #include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
 
 #include "tapir/autograd/engine_run.h"
 #include "tapir/autograd/functions/copy.h"
@@ -26,7 +29,7 @@ bool unshared(const Tensor& t) {
 }
 
 void add_in_place(const Tensor& to, const Tensor& from) {
-  raw::pointwise_into(Pointwise::add, to, {to, from}, {{Scalar(1)}});
+  raw::pointwise_into(Pointwise::add, to, {to, from}, Scalar(1));
 }
 
 uint64_t priority(const Node* n) {
@@ -39,6 +42,18 @@ struct Scratch {
   std::vector<Node*> claimed, ready;
 };
 thread_local Scratch scratch;
+thread_local EngineRun* current_run = nullptr;
+
+// Runs that wait for the end of another thread's.
+struct Waiting {
+  std::atomic<int> runs{0};
+  std::mutex mutex;
+  std::condition_variable ended;
+};
+Waiting& waiting() {
+  static Waiting& w = *new Waiting;  // outlives threads that end after main()
+  return w;
+}
 
 }  // namespace
 
@@ -47,7 +62,11 @@ void GradBuffer::drop_pending() {
   pending = nullptr;
 }
 
+EngineRun::EngineRun(bool keep_graph, bool create_graph)
+    : keep_graph_(keep_graph), create_graph_(create_graph), outer_(std::exchange(current_run, this)) {}
+
 EngineRun::~EngineRun() {
+  current_run = outer_;
   for (Node* n : claimed_) {
     if (!finished_) {
       for (NodeOutput& o : n->outputs()) {
@@ -56,28 +75,62 @@ EngineRun::~EngineRun() {
       }
       n->dependencies_ = 0;
     }
-    n->run_.store(nullptr, std::memory_order_release);
   }
-  claimed_.clear();
-  ready_.clear();
+  give_back();
   scratch.claimed.swap(claimed_);
   scratch.ready.swap(ready_);
 }
 
+void EngineRun::give_back() {
+  for (Node* n : claimed_) n->run_.store(nullptr, std::memory_order_release);
+  claimed_.clear();
+  ready_.clear();
+  foreign_.clear();
+  // A read-modify-write: either it sees the count of a run that began to wait, or that run sees the nodes
+  // free.
+  Waiting& w = waiting();
+  if (w.runs.fetch_add(0, std::memory_order_acq_rel) == 0) return;
+  { std::lock_guard lock(w.mutex); }
+  w.ended.notify_all();
+}
+
+void EngineRun::await_holder() {
+  Waiting& w = waiting();
+  w.runs.fetch_add(1, std::memory_order_acq_rel);
+  {
+    std::unique_lock lock(w.mutex);
+    w.ended.wait(lock, [&] { return held_->run_.load(std::memory_order_acquire) != holder_; });
+  }
+  w.runs.fetch_sub(1, std::memory_order_acq_rel);
+  held_ = nullptr;
+}
+
+bool EngineRun::is_outer(const EngineRun* run) const {
+  for (const EngineRun* r = outer_; r; r = r->outer_)
+    if (r == run) return true;
+  return false;
+}
+
 bool EngineRun::first_visit(Node* n) {
-  if (owns(n)) return false;
-  EngineRun* none = nullptr;
-  if (n->run_.compare_exchange_strong(none, this, std::memory_order_acquire, std::memory_order_relaxed)) {
+  if (owns(n) || (TAPIR_UNLIKELY(!foreign_.empty()) && foreign_.contains(n))) return false;
+  EngineRun* holder = nullptr;
+  if (n->run_.compare_exchange_strong(holder, this, std::memory_order_acquire, std::memory_order_relaxed)) {
     claimed_.push_back(n);
     n->dependencies_ = 0;
     return true;
+  }
+  if (n->kind() != AutogradSlot::Kind::kLeaf && !is_outer(holder)) {
+    held_ = n;
+    holder_ = holder;
+    return false;
   }
   const auto [it, inserted] = foreign_.try_emplace(n);
   if (inserted) it->second.buffers.resize(n->num_outputs_);
   return inserted;
 }
 
-void EngineRun::discover(const std::vector<Edge>& roots) {
+// False where a node is held by another thread's run.
+bool EngineRun::discover(const std::vector<Edge>& roots) {
   std::vector<Node*>& stack = ready_;  // empty until the first node is ready
   for (const Edge& root : roots)
     if (root.is_valid() && needed(root.function.get()) && first_visit(root.function.get()))
@@ -89,10 +142,12 @@ void EngineRun::discover(const std::vector<Edge>& roots) {
       Node* next = e.function.get();
       if (!next || !needed(next)) continue;
       const bool first = first_visit(next);
+      if (TAPIR_UNLIKELY(held_ != nullptr)) return false;
       ++dependencies(next);
       if (first) stack.push_back(next);
     }
   }
+  return held_ == nullptr;
 }
 
 void EngineRun::capture(const std::vector<Edge>& roots, const std::vector<Edge>& targets, bool accumulate) {
@@ -129,33 +184,84 @@ void EngineRun::capture(const std::vector<Edge>& roots, const std::vector<Edge>&
 }
 
 void EngineRun::push_ready(Node* n) {
+  if (!next_) {
+    next_ = n;
+    return;
+  }
   ready_.push_back(n);
   std::push_heap(ready_.begin(), ready_.end(), runs_later);
+}
+
+// The ready node with the highest priority, or null.
+Node* EngineRun::pop_ready() {
+  Node* n = std::exchange(next_, nullptr);
+  if (ready_.empty() || (n && !runs_later(n, ready_.front()))) return n;
+  if (n) {
+    ready_.push_back(n);
+    std::push_heap(ready_.begin(), ready_.end(), runs_later);
+  }
+  std::pop_heap(ready_.begin(), ready_.end(), runs_later);
+  n = ready_.back();
+  ready_.pop_back();
+  return n;
 }
 
 void EngineRun::run(const std::vector<Edge>& roots, std::vector<Tensor> grads) {
   claimed_.swap(scratch.claimed);
   ready_.swap(scratch.ready);
   AutoGradMode mode(create_graph_);
-  discover(roots);
+  while (TAPIR_UNLIKELY(!discover(roots))) {  // see Note [Who runs a node]
+    give_back();
+    await_holder();
+  }
   for (size_t i = 0; i < roots.size(); ++i)
     if (roots[i].is_valid() && needed(roots[i].function.get()))
       deliver(nullptr, roots[i], std::move(grads[i]));
   for (size_t i = 0; i < roots.size(); ++i) {
     Node* n = roots[i].function.get();
     if (!n || !needed(n) || dependencies(n) != 0) continue;
-    if (std::find(ready_.begin(), ready_.end(), n) == ready_.end()) push_ready(n);
+    if (n != next_ && std::find(ready_.begin(), ready_.end(), n) == ready_.end()) push_ready(n);
   }
-  while (!ready_.empty()) {
-    std::pop_heap(ready_.begin(), ready_.end(), runs_later);
-    Node* n = ready_.back();
-    ready_.pop_back();
-    execute(n);
-  }
+  while (Node* n = pop_ready()) execute(n);
   finished_ = true;
 }
 
+// The usual node: one output, nobody else's, no hook.
 void EngineRun::execute(Node* n) {
+  if (TAPIR_UNLIKELY(n->num_outputs_ != 1 || n->hooks_ || filtered_ ||
+                     n->kind() != AutogradSlot::Kind::kNode || !foreign_.empty()))
+    return execute_general(n);
+  GradBuffer& b = n->outputs_[0].buffer;
+  if (TAPIR_UNLIKELY(b.pending != nullptr)) flush(n, 0, b);
+  Tensor grad = std::move(b.grad);
+  if (grad.defined()) call_backward(n, Grads(&grad, 1));
+  finish(n);
+}
+
+void EngineRun::call_backward(Node* n, Grads grads) {
+  GradSink sink(*this, *n);
+  try {
+    if (TAPIR_UNLIKELY(create_graph_)) {
+      CallSite site(n->site_);
+      n->backward(grads, sink);
+    } else {
+      n->backward(grads, sink);
+    }
+  } catch (Error& e) {
+    add_node_context(e, *n);
+    throw;
+  }
+}
+
+void EngineRun::finish(Node* n) {
+  if (!keep_graph_) n->release_saved();
+  for (const Edge& e : n->edges()) {
+    Node* next = e.function.get();
+    if (next && needed(next) && --dependencies(next) == 0) push_ready(next);
+  }
+}
+
+void EngineRun::execute_general(Node* n) {
   const size_t outputs = n->num_outputs_;
   Tensor small[4];
   std::vector<Tensor> large;
@@ -186,6 +292,12 @@ void EngineRun::execute(Node* n) {
       TAPIR_CHECK_AS(ShapeError, replaced.layout_of().sizes == n->outputs()[hook.output_nr].sizes,
                      "hook on the result of {}: it returned a gradient of sizes {}, expected {}", n->name(),
                      replaced.sizes(), IntArrayRef(n->outputs()[hook.output_nr].sizes));
+      TAPIR_CHECK_AS(DTypeError, replaced.dtype() == n->outputs()[hook.output_nr].dtype,
+                     "hook on the result of {}: it returned a gradient of {}, expected {}", n->name(),
+                     replaced.dtype(), n->outputs()[hook.output_nr].dtype);
+      TAPIR_CHECK_AS(DeviceError, replaced.device() == n->outputs()[hook.output_nr].device,
+                     "hook on the result of {}: it returned a gradient on {}, expected {}", n->name(),
+                     replaced.device(), n->outputs()[hook.output_nr].device);
       grads[hook.output_nr] = std::move(replaced);
     }
   }
@@ -199,21 +311,8 @@ void EngineRun::execute(Node* n) {
   if (filtered_)
     for (const Edge& e : n->edges()) leads_on = leads_on || (e.is_valid() && needed(e.function.get()));
   if (!leads_on) return;
-  if (any) {
-    GradSink sink(*this, *n);
-    try {
-      CallSite site(create_graph_ ? n->site_ : nullptr);
-      n->backward(Grads(grads, outputs), sink);
-    } catch (Error& e) {
-      add_node_context(e, *n);
-      throw;
-    }
-  }
-  if (!keep_graph_) n->release_saved();
-  for (const Edge& e : n->edges()) {
-    Node* next = e.function.get();
-    if (next && needed(next) && --dependencies(next) == 0) push_ready(next);
-  }
+  if (any) call_backward(n, Grads(grads, outputs));
+  finish(n);
 }
 
 namespace {
@@ -252,7 +351,7 @@ void EngineRun::add_to(GradBuffer& b, Tensor grad) {
     add_in_place(grad, b.grad);
     b.grad = std::move(grad);
   } else {
-    b.grad = raw::binary(Pointwise::add, b.grad, grad, {{Scalar(1)}});
+    b.grad = raw::binary(Pointwise::add, b.grad, grad, Scalar(1));
   }
 }
 
@@ -328,13 +427,9 @@ namespace {
 class LeafLock {
  public:
   explicit LeafLock(LeafNode& leaf) : leaf_(leaf) {
-    while (leaf_.lock.test_and_set(std::memory_order_acquire))
-      leaf_.lock.wait(true, std::memory_order_relaxed);
+    while (leaf_.busy.exchange(true, std::memory_order_acquire)) std::this_thread::yield();
   }
-  ~LeafLock() {
-    leaf_.lock.clear(std::memory_order_release);
-    leaf_.lock.notify_one();
-  }
+  ~LeafLock() { leaf_.busy.store(false, std::memory_order_release); }
 
  private:
   LeafNode& leaf_;
@@ -490,8 +585,9 @@ void backward(const variable_list& tensors, const variable_list& grad_tensors,
     std::vector<Edge> targets;
     for (const Tensor& t : inputs) {
       TAPIR_CHECK_AS(
-          AutogradError, t.defined() && requires_grad(t) && t.is_leaf(),
-          "backward: inputs must be leaves that require a gradient; use autograd::grad for others");
+          AutogradError, t.defined() && requires_grad(t),
+          "backward: an input does not require a gradient; call requires_grad_() before the forward");
+      if (!t.is_leaf()) t.retain_grad();
       targets.push_back(gradient_edge(t));
     }
     run.capture(roots.edges, targets, true);

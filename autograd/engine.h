@@ -14,7 +14,7 @@ using tapir::Node;
 ///   grad_tensors  one per tensor; may be left out (or undefined) for tensors with one element
 ///   retain_graph  keep what was saved, for another backward; defaults to create_graph
 ///   create_graph  record the backward itself, for higher derivatives
-///   inputs        accumulate into these leaves only
+///   inputs        accumulate into these only: leaves, or others, which then retain their gradient
 /// Throws AutogradError where nothing requires a gradient, the graph was freed or a saved tensor was changed,
 /// ShapeError where a gradient does not fit. An exception leaves the graph usable.
 TAPIR_API void backward(const variable_list& tensors, const variable_list& grad_tensors = {},

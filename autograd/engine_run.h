@@ -13,6 +13,7 @@ struct NodeHooks {
   struct Hook {
     unsigned handle;
     uint32_t output_nr;
+    bool keeps;  // the gradient, without replacing it: runs after the others
     std::function<Tensor(const Tensor&)> call;
   };
   std::vector<Hook> hooks;
@@ -32,7 +33,7 @@ struct PendingProducts {
 /// Neither the walk nor the freeing of the graph recurses.
 class EngineRun {
  public:
-  EngineRun(bool keep_graph, bool create_graph) : keep_graph_(keep_graph), create_graph_(create_graph) {}
+  EngineRun(bool keep_graph, bool create_graph);
   ~EngineRun();
   EngineRun(const EngineRun&) = delete;
 
@@ -44,6 +45,15 @@ class EngineRun {
 
  private:
   friend class GradSink;
+  // Note [Who runs a node]
+  //
+  // A run claims the nodes that it will execute, and keeps its state in them. Where a node is held by a run
+  // that this thread is in the middle of (a backward inside a backward), the inner run keeps its state in a
+  // map. Where a run of another thread holds it, this run gives its own claims back and waits for the end of
+  // that one, since one of them may free what the other reads; it holds nothing meanwhile, so two runs cannot
+  // wait for each other. Leaves are shared freely (threads that train one model): each run has its own state
+  // for them, and a lock orders the accumulation.
+
   /// State for a node that another run holds.
   struct Foreign {
     uint32_t dependencies = 0;
@@ -59,9 +69,16 @@ class EngineRun {
   }
   bool needed(Node* n) const { return !filtered_ || needed_.contains(n); }
   bool first_visit(Node* n);
-  void discover(const std::vector<Edge>& roots);
+  bool discover(const std::vector<Edge>& roots);
+  bool is_outer(const EngineRun* run) const;
+  void give_back();
+  void await_holder();
   void push_ready(Node* n);
+  Node* pop_ready();
   void execute(Node* n);
+  void execute_general(Node* n);
+  void call_backward(Node* n, Grads grads);
+  void finish(Node* n);
   void deliver(const Node* from, const Edge& edge, Tensor grad);
   void add_to(GradBuffer& b, Tensor grad);
   void flush(Node* n, size_t nr, GradBuffer& b);
@@ -70,10 +87,14 @@ class EngineRun {
   Tensor& exclusive(Node* n, size_t nr);
 
   bool keep_graph_, create_graph_;
+  EngineRun* outer_;      // the run that this thread is in the middle of
+  Node* held_ = nullptr;  // by `holder_`, a run of another thread
+  EngineRun* holder_ = nullptr;
   bool finished_ = false;
   bool filtered_ = false, accumulate_ = true;
   std::vector<Node*> claimed_;
   std::vector<Node*> ready_;  // a heap
+  Node* next_ = nullptr;      // ready too: spares the heap in a chain
   std::unordered_map<Node*, Foreign> foreign_;
   std::unordered_set<Node*> needed_;
   std::unordered_map<Node*, std::vector<std::pair<uint32_t, size_t>>> targets_;

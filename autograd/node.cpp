@@ -36,10 +36,13 @@ void Node::dispose() {
 
 std::vector<Edge> Node::next_edges() const { return std::vector<Edge>(edges_, edges_ + num_edges_); }
 
-unsigned Node::add_hook(uint32_t output_nr, std::function<Tensor(const Tensor&)> hook) {
+unsigned Node::add_hook(uint32_t output_nr, std::function<Tensor(const Tensor&)> hook, bool keeps) {
   if (!hooks_) hooks_ = new NodeHooks;
+  auto& hooks = hooks_->hooks;
   const unsigned handle = hooks_->next_handle++;
-  hooks_->hooks.push_back({handle, output_nr, std::move(hook)});
+  const auto at =
+      keeps ? hooks.end() : std::find_if(hooks.begin(), hooks.end(), [](const auto& h) { return h.keeps; });
+  hooks.insert(at, {handle, output_nr, keeps, std::move(hook)});
   return handle;
 }
 

@@ -123,11 +123,12 @@ class TAPIR_API Node : public AutogradSlot {
   const void* call_site() const { return site_; }
 
   /// Calls `hook` with the gradient of output `output_nr` before backward(); a defined result replaces it.
-  unsigned add_hook(uint32_t output_nr, std::function<Tensor(const Tensor&)> hook);
+  /// Hooks run in the order in which they were added; one that keeps the gradient (retain_grad) after them.
+  unsigned add_hook(uint32_t output_nr, std::function<Tensor(const Tensor&)> hook, bool keeps = false);
   void remove_hook(unsigned handle);
 
-  void set_edge(size_t i, const Tensor& input);
-  void describe_output(size_t i, const Tensor& output);
+  inline void set_edge(size_t i, const Tensor& input);
+  inline void describe_output(size_t i, const Tensor& output);
   void set_call_site(const void* site) {
     site_ = detail::autograd_thread.call_site ? detail::autograd_thread.call_site : site;
   }
@@ -177,8 +178,8 @@ class TAPIR_API LeafNode final : public Node {
   void backward(Grads grads, GradSink& sink) override;
   bool requires_grad = true;
   Tensor grad;
-  /// Held while `grad` changes: several threads may run backward into one leaf.
-  std::atomic_flag lock;
+  /// Set while `grad` changes: several threads may run backward into one leaf.
+  std::atomic<bool> busy{false};
   NodeOutput output;
 };
 
@@ -190,11 +191,12 @@ class TAPIR_API RetainedSlot final : public AutogradSlot {
     Tensor grad;
     static void destroy(Cell* c) { delete c; }
   };
-  RetainedSlot(Ref<Node> n, Ref<Cell> c)
-      : AutogradSlot(Kind::kRetained), node(std::move(n)), cell(std::move(c)) {}
+  RetainedSlot(Ref<Node> n, Ref<Cell> c, unsigned h)
+      : AutogradSlot(Kind::kRetained), node(std::move(n)), cell(std::move(c)), hook(h) {}
   void dispose() override { delete this; }
   Ref<Node> node;
   Ref<Cell> cell;
+  unsigned hook;
 };
 
 /// A node with fixed numbers of inputs, saved tensors and outputs, all in one block.
@@ -301,9 +303,9 @@ class CallSite {
   const void* before_;
 };
 
-inline void Node::set_edge(size_t i, const Tensor& input) { edges_[i] = gradient_edge(input); }
+TAPIR_ALWAYS_INLINE void Node::set_edge(size_t i, const Tensor& input) { edges_[i] = gradient_edge(input); }
 
-inline void Node::describe_output(size_t i, const Tensor& output) {
+TAPIR_ALWAYS_INLINE void Node::describe_output(size_t i, const Tensor& output) {
   NodeOutput& o = outputs_[i];
   o.sizes = output.impl()->layout.sizes;
   o.dtype = output.impl()->dtype;
@@ -311,9 +313,9 @@ inline void Node::describe_output(size_t i, const Tensor& output) {
 }
 
 /// Makes `node` the history of `output`, as its output number `nr`.
-inline void set_history(const Tensor& output, const Ref<Node>& node, uint32_t nr = 0) {
+TAPIR_ALWAYS_INLINE void set_history(const Tensor& output, Ref<Node> node, uint32_t nr = 0) {
   node->describe_output(nr, output);
-  output.impl()->autograd = node;
+  output.impl()->autograd = std::move(node);
   output.impl()->output_nr = nr;
 }
 
@@ -334,12 +336,18 @@ TAPIR_ALWAYS_INLINE N* record(const void* site, const Tensor& output, const T&..
 
 /// Refuses an in-place change of a leaf that requires a gradient, or of a view of one, while recording.
 TAPIR_ALWAYS_INLINE void check_inplace(const Tensor& t, const char* op) {
-  if (GradMode::is_enabled() && requires_grad(t)) detail::check_inplace_slow(t, op);
+  if (GradMode::is_enabled() &&
+      (requires_grad(t) || (TAPIR_UNLIKELY(t.impl()->base) && requires_grad(*t.impl()->base))))
+    detail::check_inplace_slow(t, op);
 }
 
 /// After an in-place op changed `t`: `node` (its output `nr` describes the new value) becomes the history of
 /// `t`, and, where `t` is a view, its base gets a node that puts the new part into the old whole.
 TAPIR_API void rebase_history(const Tensor& t, Ref<Node> node, uint32_t nr = 0);
+
+/// After an in-place op gave `t`, which requires a gradient, values that do not depend on the old ones: the
+/// old ones get a gradient of zeros.
+TAPIR_API void cut_history(const Tensor& t, const void* site);
 
 /// Registers `view`, made by alias(), as a view of `base`. Its history, if any, is set by the caller.
 inline void mark_view(const Tensor& view, const Tensor& base) {

@@ -1,8 +1,11 @@
 // The methods of Tensor that concern its history, and what happens to it when values change in place.
 #include "tapir/autograd/engine.h"
+#include "tapir/autograd/functions/copy.h"
+#include "tapir/autograd/functions/pointwise.h"
 #include "tapir/autograd/functions/view.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/copy.h"
+#include "tapir/tensor/ops/create.h"
 
 namespace tapir {
 
@@ -82,18 +85,30 @@ void Tensor::backward(const Tensor& gradient, std::optional<bool> retain_graph, 
                      inputs ? inputs->vec() : std::vector<Tensor>());
 }
 
+namespace {
+
+// From now on, `t` keeps the gradient of `node`'s output in `cell`.
+void keep_gradient(TensorImpl& t, Ref<Node> node, Ref<RetainedSlot::Cell> cell) {
+  const unsigned hook = node->add_hook(
+      t.output_nr,
+      [cell](const Tensor& g) {
+        // As PyTorch: a second backward adds.
+        cell->grad = cell->grad.defined() ? add(cell->grad, g) : clone(g);
+        return Tensor();
+      },
+      true);
+  t.autograd = Ref<RetainedSlot>::adopt(new RetainedSlot(std::move(node), std::move(cell), hook));
+}
+
+}  // namespace
+
 void Tensor::retain_grad() const {
   AutogradSlot* s = slot_of(checked());
   TAPIR_CHECK_AS(AutogradError, s != nullptr,
                  "retain_grad: the tensor (sizes {}) does not require a gradient", sizes());
   if (s->kind() != AutogradSlot::Kind::kNode) return;
-  auto node = Ref<Node>::share(static_cast<Node*>(s));
-  auto cell = Ref<RetainedSlot::Cell>::adopt(new RetainedSlot::Cell);
-  node->add_hook(impl_->output_nr, [cell](const Tensor& g) {
-    cell->grad = g;
-    return Tensor();
-  });
-  impl_->autograd = Ref<RetainedSlot>::adopt(new RetainedSlot(std::move(node), std::move(cell)));
+  keep_gradient(*impl_, Ref<Node>::share(static_cast<Node*>(s)),
+                Ref<RetainedSlot::Cell>::adopt(new RetainedSlot::Cell));
 }
 
 bool Tensor::retains_grad() const {
@@ -193,7 +208,23 @@ struct ReplacePartBackward final : NodeOf<2> {
   Layout base, part;
 };
 
+struct OverwriteBackward final : NodeOf<1> {
+  const char* name() const override { return "OverwriteBackward"; }
+  void backward(Grads g, GradSink& sink) override {
+    sink.set(0, raw::zeros(g[0].sizes(), g[0].dtype(), g[0].device()));
+  }
+};
+
 }  // namespace
+
+void cut_history(const Tensor& t, const void* site) {
+  auto* node = new OverwriteBackward;
+  Ref<Node> ref = Ref<Node>::adopt(node);
+  node->set_edge(0, t);
+  node->set_call_site(site);
+  node->describe_output(0, t);
+  rebase_history(t, std::move(ref));
+}
 
 void detail::refresh_view(const TensorImpl& v) {
   auto& view = const_cast<TensorImpl&>(v);
@@ -206,8 +237,7 @@ void detail::refresh_view(const TensorImpl& v) {
 }
 
 void detail::check_inplace_slow(const Tensor& t, const char* op) {
-  const bool leaf = t.is_leaf();
-  if (leaf)
+  if (t.is_leaf() && requires_grad(t))
     throw_error<AutogradError>(
         "{}: the tensor (sizes {}) is a leaf that requires a gradient; change it under NoGradGuard, or work "
         "on a clone()",
@@ -223,11 +253,26 @@ void detail::check_inplace_slow(const Tensor& t, const char* op) {
   }
 }
 
+namespace {
+void move_retained(TensorImpl& t, Ref<RetainedSlot::Cell> cell) {
+  if (AutogradSlot* s = slot_of(t); s && s->kind() == AutogradSlot::Kind::kNode)
+    keep_gradient(t, Ref<Node>::share(static_cast<Node*>(s)), std::move(cell));
+}
+}  // namespace
+
 void rebase_history(const Tensor& t, Ref<Node> node, uint32_t nr) {
   TensorImpl& impl = *t.impl();
+  // A gradient that is retained is from now on that of the new values.
+  Ref<RetainedSlot::Cell> cell;
+  if (AutogradSlot* s = slot_of(impl); s && s->kind() == AutogradSlot::Kind::kRetained) {
+    auto* retained = static_cast<RetainedSlot*>(s);
+    retained->node->remove_hook(retained->hook);
+    cell = retained->cell;
+  }
   if (!impl.base) {
     set_history(t, node, nr);
     ++impl.history;
+    if (cell) move_retained(impl, std::move(cell));
     return;
   }
   const Tensor base(impl.base);
@@ -241,6 +286,7 @@ void rebase_history(const Tensor& t, Ref<Node> node, uint32_t nr) {
   ++impl.base->history;
   // The view's own history is now a part of its base's.
   detail::refresh_view(impl);
+  if (cell) move_retained(impl, std::move(cell));
 }
 
 }  // namespace tapir

@@ -98,8 +98,8 @@ class Dims {
   Dims() : size_(0) {}
   Dims(IntArrayRef values) { assign(values); }                                  // NOLINT
   Dims(std::initializer_list<int64_t> values) { assign(IntArrayRef(values)); }  // NOLINT
-  Dims(const Dims& other) { copy(other); }
-  Dims(Dims&& other) noexcept { take(other); }
+  TAPIR_ALWAYS_INLINE Dims(const Dims& other) { copy(other); }
+  TAPIR_ALWAYS_INLINE Dims(Dims&& other) noexcept { take(other); }
   Dims& operator=(const Dims& other) {
     if (this != &other) {
       destroy();

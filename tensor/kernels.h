@@ -29,8 +29,15 @@ struct PointwiseInfo {
   uint8_t arity;
   PointwiseClass dtypes;
 };
+inline constexpr PointwiseInfo kPointwiseInfo[] = {
+#define TAPIR_UNARY(name, functor, dtypes) {#name, 1, PointwiseClass::dtypes},
+#define TAPIR_PREDICATE(name, functor, dtypes) {#name, 1, PointwiseClass::dtypes},
+#define TAPIR_BINARY(name, functor, dtypes) {#name, 2, PointwiseClass::dtypes},
+#define TAPIR_KERNEL(name, functor, arity, dtypes) {#name, arity, PointwiseClass::dtypes},
+#include "tapir/tensor/pointwise.def"
+};
 /// Row of the table for error messages, dtype rules and tests.
-TAPIR_API const PointwiseInfo& pointwise_info(Pointwise op);
+constexpr const PointwiseInfo& pointwise_info(Pointwise op) { return kPointwiseInfo[static_cast<int>(op)]; }
 
 /// A number given to a kernel, in both kinds.
 struct KernelScalar {
@@ -283,8 +290,14 @@ struct KernelTable {
   KernelScalar (*read)(const void* data, DType dtype);
 };
 
+extern TAPIR_API const KernelTable cpu_kernels;
+namespace detail {
+TAPIR_API const KernelTable& other_kernels(Device device);
+}
 /// The table of a device; entries that a device lacks are null and named by ops as DeviceError. Throws
 /// DeviceError where the build or the machine has no such device.
-TAPIR_API const KernelTable& kernels(Device device);
+inline const KernelTable& kernels(Device device) {
+  return TAPIR_LIKELY(device.is_cpu()) ? cpu_kernels : detail::other_kernels(device);
+}
 
 }  // namespace tapir

@@ -255,6 +255,26 @@ Dims infer_size(IntArrayRef to, int64_t numel, const char* op) {
 // Walks the old dimensions from the last in runs that are mutually contiguous, and lays the new sizes over
 // each run.
 Layout Layout::view(IntArrayRef to, bool& possible, const char* op) const {
+  possible = true;
+  if (TAPIR_LIKELY(contiguous)) {  // without -1, the usual case
+    Layout l;
+    l.sizes = Dims::uninitialized(to.size());
+    l.strides = Dims::uninitialized(to.size());
+    int64_t n = 1;
+    bool plain = numel > 0;
+    for (size_t d = to.size(); d-- > 0 && plain;) {
+      plain = to[d] > 0 && to[d] <= numel;
+      l.sizes[d] = to[d];
+      l.strides[d] = n;
+      n *= to[d];
+      plain = plain && n <= numel;
+    }
+    if (TAPIR_LIKELY(plain && n == numel)) {
+      l.offset = offset;
+      l.numel = n;
+      return l;
+    }
+  }
   const Dims wanted = infer_size(to, numel, op);
   possible = true;
   if (contiguous) {

@@ -44,7 +44,7 @@ class TensorOptions {
   [[nodiscard]] constexpr TensorOptions device_index(DeviceIndex index) const {
     return device(Device(kCUDA, index));
   }
-  [[nodiscard]] constexpr TensorOptions requires_grad(bool r = true) const {
+  [[nodiscard]] constexpr TensorOptions requires_grad(bool r) const {
     TensorOptions o = *this;
     o.requires_grad_ = r;
     return o;

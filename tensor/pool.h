@@ -81,11 +81,11 @@ TAPIR_API size_t reserved_bytes();
 /// Gives a class pooled operator new and delete (with size). A class larger than kMaxBlock uses the global
 /// ones.
 #define TAPIR_POOLED                                                                      \
-  static void* operator new(size_t size) {                                                \
+  TAPIR_ALWAYS_INLINE static void* operator new(size_t size) {                            \
     return size <= ::tapir::pool::kMaxBlock ? ::tapir::pool::allocate(size)               \
                                             : ::operator new(size, std::align_val_t(64)); \
   }                                                                                       \
-  static void operator delete(void* p, size_t size) {                                     \
+  TAPIR_ALWAYS_INLINE static void operator delete(void* p, size_t size) {                 \
     if (size <= ::tapir::pool::kMaxBlock)                                                 \
       ::tapir::pool::release(p, size);                                                    \
     else                                                                                  \

@@ -36,6 +36,11 @@ class TensorImpl final : public RefCounted {
         device(s->device()),
         storage(std::move(s)),
         layout(std::move(l)) {}
+  /// The sizes and strides of `like`, over a storage of its own.
+  TAPIR_ALWAYS_INLINE TensorImpl(Ref<StorageImpl> s, const TensorImpl& like, DType d)
+      : data(s->data()), dtype(d), device(like.device), storage(std::move(s)), layout(like.layout) {
+    layout.offset = 0;
+  }
   TAPIR_POOLED
 
   std::byte* data;  ///< address of the first element

@@ -79,18 +79,7 @@ void fill_(const Tensor& x, const Scalar& value) {
   const bool record_it = recording(x);
   raw::fill(x, value);
   if (!record_it) return;
-  struct FillBackward final : NodeOf<1> {
-    const char* name() const override { return "FillBackward"; }
-    void backward(Grads g, GradSink& sink) override {
-      sink.set(0, raw::zeros(g[0].sizes(), g[0].dtype(), g[0].device()));
-    }
-  };
-  auto* node = new FillBackward;
-  Ref<Node> ref = Ref<Node>::adopt(node);
-  node->set_edge(0, x);
-  node->set_call_site(TAPIR_HERE);
-  node->describe_output(0, x);
-  rebase_history(x, std::move(ref));
+  cut_history(x, TAPIR_HERE);
 }
 
 }  // namespace tapir

@@ -44,28 +44,38 @@ TAPIR_ALWAYS_INLINE Tensor unary(Pointwise op, const char* name, const Tensor& x
   return y;
 }
 
-// Two inputs, both saved. A and B are lambdas (g, a, b) -> gradient of a and of b.
-template <class A, class B>
+// Which inputs a gradient formula of two reads.
+enum Reads { kReadsNone = 0, kReadsA = 1, kReadsB = 2, kReadsBoth = 3 };
+
+// Two inputs. A and B are lambdas (g, a, b) -> gradient of a and of b. Only what the gradients that are
+// wanted read is saved, so that the rest may be freed, or changed in place; the lambdas get undefined tensors
+// for it.
+template <Reads kForA, Reads kForB, class A, class B>
 struct BinaryBackward final : NodeOf<2, 2> {
   explicit BinaryBackward(const char* n) : name_(n) {}
   const char* name() const override { return name_; }
+  static int reads(bool wants_a, bool wants_b) { return (wants_a ? kForA : 0) | (wants_b ? kForB : 0); }
   void backward(Grads g, GradSink& sink) override {
-    const Tensor a = saved(0), b = saved(1);
-    if (sink.wants(0)) sink.set(0, A{}(g[0], a, b));
-    if (sink.wants(1)) sink.set(1, B{}(g[0], a, b));
+    const bool wants_a = sink.wants(0), wants_b = sink.wants(1);
+    const int read = reads(wants_a, wants_b);
+    const Tensor a = read & kReadsA ? saved(0) : Tensor(), b = read & kReadsB ? saved(1) : Tensor();
+    if (wants_a) sink.set(0, A{}(g[0], a, b));
+    if (wants_b) sink.set(1, B{}(g[0], a, b));
   }
   const char* name_;
 };
 
-template <class A, class B>
+template <Reads kForA, Reads kForB, class A, class B>
 TAPIR_ALWAYS_INLINE Tensor binary(Pointwise op, const char* name, const Tensor& a, const Tensor& b, A, B) {
   Tensor y = raw::binary(op, a, b);
   if (recording(a, b)) {
-    auto* node = new BinaryBackward<A, B>(name);
+    auto* node = new BinaryBackward<kForA, kForB, A, B>(name);
     node->set_edge(0, a);
     node->set_edge(1, b);
     node->set_call_site(TAPIR_HERE);
-    node->save(a, b);
+    const int read = node->reads(node->edges()[0].is_valid(), node->edges()[1].is_valid());
+    if (read & kReadsA) node->save_input(0, a);
+    if (read & kReadsB) node->save_input(1, b);
     set_history(y, Ref<Node>::adopt(node));
   }
   return y;
@@ -171,13 +181,13 @@ Tensor logical_not(const Tensor& x) { return raw::unary(Pointwise::logical_not, 
 // --- the backward formulas that are kernels ---
 
 Tensor tanh_backward(const Tensor& g, const Tensor& y) {
-  return binary(
+  return binary<kReadsB, kReadsBoth>(
       Pointwise::tanh_backward, "TanhBackwardBackward", g, y,
       [](const Tensor& gg, const Tensor&, const Tensor& v) { return tanh_backward(gg, v); },
       [](const Tensor& gg, const Tensor& u, const Tensor& v) { return mul(mul(gg, u), mul(v, Scalar(-2))); });
 }
 Tensor sigmoid_backward(const Tensor& g, const Tensor& y) {
-  return binary(
+  return binary<kReadsB, kReadsBoth>(
       Pointwise::sigmoid_backward, "SigmoidBackwardBackward", g, y,
       [](const Tensor& gg, const Tensor&, const Tensor& v) { return sigmoid_backward(gg, v); },
       [](const Tensor& gg, const Tensor& u, const Tensor& v) {
@@ -185,7 +195,7 @@ Tensor sigmoid_backward(const Tensor& g, const Tensor& y) {
       });
 }
 Tensor relu_backward(const Tensor& g, const Tensor& y) {
-  return binary(
+  return binary<kReadsB, kReadsNone>(
       Pointwise::relu_backward, "ReluBackwardBackward", g, y,
       [](const Tensor& gg, const Tensor&, const Tensor& v) { return relu_backward(gg, v); },
       [](const Tensor& gg, const Tensor&, const Tensor&) { return zero_gradient(gg); });
@@ -206,6 +216,13 @@ struct AddBackward final : NodeOf<2> {
 struct AddScalarBackward final : NodeOf<1> {
   const char* name() const override { return "AddBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, std::move(g[0])); }
+};
+struct MulBackward final : NodeOf<2, 2> {
+  const char* name() const override { return "MulBackward"; }
+  void backward(Grads g, GradSink& sink) override {
+    if (sink.wants(0)) sink.set(0, mul(g[0], saved(1)));
+    if (sink.wants(1)) sink.set(1, mul(g[0], saved(0)));
+  }
 };
 struct MulScalarBackward final : NodeOf<1> {
   const char* name() const override { return "MulBackward"; }
@@ -228,13 +245,13 @@ Scalar alpha_of(const Scalar& alpha, DType dtype, const char* op) {
   return alpha;
 }
 
-void refuse_bool_sub(const Tensor& a, const Tensor& b) {
-  if (TAPIR_UNLIKELY(a.dtype() == kBool && b.dtype() == kBool)) refuse_bool("sub");
+void refuse_bool_sub(DType a, DType b) {
+  if (TAPIR_UNLIKELY(a == kBool || b == kBool)) refuse_bool("sub");
 }
 
 TAPIR_ALWAYS_INLINE Tensor add_scaled(const Tensor& a, const Tensor& b, const Scalar& alpha, const char* op) {
   if (TAPIR_UNLIKELY(alpha.isFloatingPoint())) alpha_of(alpha, raw::result_type({a, b}), op);
-  Tensor y = raw::binary(Pointwise::add, a, b, {{alpha}});
+  Tensor y = raw::binary(Pointwise::add, a, b, alpha);
   if (recording(a, b)) record<AddBackward>(TAPIR_HERE, y, a, b)->alpha = alpha.to_double();
   return y;
 }
@@ -243,33 +260,39 @@ TAPIR_ALWAYS_INLINE Tensor add_scaled(const Tensor& a, const Tensor& b, const Sc
 
 Tensor add(const Tensor& a, const Tensor& b, const Scalar& alpha) { return add_scaled(a, b, alpha, "add"); }
 Tensor sub(const Tensor& a, const Tensor& b, const Scalar& alpha) {
-  refuse_bool_sub(a, b);
+  refuse_bool_sub(a.dtype(), b.dtype());
   return add_scaled(a, b, -alpha, "sub");
 }
 Tensor add(const Tensor& a, const Scalar& b, const Scalar& alpha) {
-  Tensor y = raw::binary(Pointwise::add, a, b, {{alpha}});
+  if (TAPIR_UNLIKELY(alpha.isFloatingPoint())) alpha_of(alpha, raw::result_type({a, b}), "add");
+  Tensor y = raw::binary(Pointwise::add, a, b, alpha);
   if (recording(a)) record<AddScalarBackward>(TAPIR_HERE, y, a);
   return y;
 }
 Tensor sub(const Tensor& a, const Scalar& b, const Scalar& alpha) {
-  Tensor y = raw::binary(Pointwise::add, a, b, {{-alpha}});
+  refuse_bool_sub(a.dtype(), b.type());
+  if (TAPIR_UNLIKELY(alpha.isFloatingPoint())) alpha_of(alpha, raw::result_type({a, b}), "sub");
+  Tensor y = raw::binary(Pointwise::add, a, b, -alpha);
   if (recording(a)) record<AddScalarBackward>(TAPIR_HERE, y, a);
   return y;
 }
 Tensor mul(const Tensor& a, const Tensor& b) {
-  return binary(
-      Pointwise::mul, "MulBackward", a, b,
-      [](const Tensor& g, const Tensor&, const Tensor& v) { return mul(g, v); },
-      [](const Tensor& g, const Tensor& u, const Tensor&) { return mul(g, u); });
+  Tensor y = raw::binary(Pointwise::mul, a, b);
+  if (recording(a, b)) {
+    auto* node = record<MulBackward>(TAPIR_HERE, y, a, b);
+    if (requires_grad(b)) node->save_input(0, a);
+    if (requires_grad(a)) node->save_input(1, b);
+  }
+  return y;
 }
 Tensor div(const Tensor& a, const Tensor& b) {
-  return binary(
+  return binary<kReadsB, kReadsBoth>(
       Pointwise::div, "DivBackward", a, b,
       [](const Tensor& g, const Tensor&, const Tensor& v) { return div(g, v); },
       [](const Tensor& g, const Tensor& u, const Tensor& v) { return neg(mul(g, div(div(u, v), v))); });
 }
 Tensor pow(const Tensor& a, const Tensor& b) {
-  return binary(
+  return binary<kReadsBoth, kReadsBoth>(
       Pointwise::pow, "PowBackward", a, b,
       [](const Tensor& g, const Tensor& u, const Tensor& v) {
         return where(eq(v, Scalar(0)), Scalar(0), mul(g, mul(v, pow(u, sub(v, Scalar(1))))));
@@ -297,7 +320,7 @@ Tensor share_gradient(const Tensor& g, const Tensor& mine, const Tensor& other, 
 
 Tensor maximum(const Tensor& a, const Tensor& b) {
   constexpr auto wins = [](const Tensor& x, const Tensor& y) { return gt(x, y); };
-  return binary(
+  return binary<kReadsBoth, kReadsBoth>(
       Pointwise::maximum, "MaximumBackward", a, b,
       [](const Tensor& g, const Tensor& u, const Tensor& v) {
         return share_gradient(g, u, v, decltype(wins){});
@@ -308,7 +331,7 @@ Tensor maximum(const Tensor& a, const Tensor& b) {
 }
 Tensor minimum(const Tensor& a, const Tensor& b) {
   constexpr auto wins = [](const Tensor& x, const Tensor& y) { return lt(x, y); };
-  return binary(
+  return binary<kReadsBoth, kReadsBoth>(
       Pointwise::minimum, "MinimumBackward", a, b,
       [](const Tensor& g, const Tensor& u, const Tensor& v) {
         return share_gradient(g, u, v, decltype(wins){});
@@ -404,7 +427,7 @@ Tensor clamp(const Tensor& x, const std::optional<Scalar>& min, const std::optio
   const Scalar low = min ? *min : real ? Scalar(-INFINITY) : Scalar(INT64_MIN);
   const Scalar high = max ? *max : real ? Scalar(INFINITY) : Scalar(INT64_MAX);
   const bool cast = !is_floating_point(x.dtype()) && real;
-  Tensor y = raw::unary(Pointwise::clamp, cast ? raw::cast(x, get_default_dtype()) : x, {{low, high}});
+  Tensor y = raw::unary(Pointwise::clamp, cast ? raw::cast(x, get_default_dtype()) : x, {low, high});
   if (recording(x)) {
     auto* node = record<ClampBackward>(TAPIR_HERE, y, x);
     node->low = low;
@@ -458,9 +481,9 @@ struct AddcmulBackward final : NodeOf<3, 2> {
 struct AddcdivBackward final : NodeOf<3, 2> {
   const char* name() const override { return "AddcdivBackward"; }
   void backward(Grads g, GradSink& sink) override {
-    const Tensor a = saved(0), b = saved(1);
+    const Tensor b = saved(1);
     if (sink.wants(1)) sink.set(1, mul(div(g[0], b), value));
-    if (sink.wants(2)) sink.set(2, mul(mul(g[0], div(div(a, b), b)), -value));
+    if (sink.wants(2)) sink.set(2, mul(mul(g[0], div(div(saved(0), b), b)), -value));
     sink.set(0, std::move(g[0]));
   }
   Scalar value;
@@ -470,25 +493,27 @@ struct AddcdivBackward final : NodeOf<3, 2> {
 Tensor lerp(const Tensor& start, const Tensor& end, const Scalar& weight) {
   TAPIR_CHECK_AS(DTypeError, start.dtype() == end.dtype(),
                  "lerp: start is {} and end is {}; cast one with to(dtype)", start.dtype(), end.dtype());
-  Tensor y = raw::binary(Pointwise::lerp, start, end, {{weight}});
+  Tensor y = raw::binary(Pointwise::lerp, start, end, weight);
   if (recording(start, end)) record<LerpBackward>(TAPIR_HERE, y, start, end)->weight = weight.to_double();
   return y;
 }
 Tensor addcmul(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& value) {
-  Tensor y = raw::ternary(Pointwise::addcmul, x, a, b, {{value}});
+  Tensor y = raw::ternary(Pointwise::addcmul, x, a, b, value);
   if (recording(x, a, b)) {
     auto* node = record<AddcmulBackward>(TAPIR_HERE, y, x, a, b);
     node->value = value;
-    node->save(a, b);
+    if (requires_grad(b)) node->save_input(0, a);
+    if (requires_grad(a)) node->save_input(1, b);
   }
   return y;
 }
 Tensor addcdiv(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& value) {
-  Tensor y = raw::ternary(Pointwise::addcdiv, x, a, b, {{value}});
+  Tensor y = raw::ternary(Pointwise::addcdiv, x, a, b, value);
   if (recording(x, a, b)) {
     auto* node = record<AddcdivBackward>(TAPIR_HERE, y, x, a, b);
     node->value = value;
-    node->save(a, b);
+    if (requires_grad(b)) node->save_input(0, a);
+    if (requires_grad(a) || requires_grad(b)) node->save_input(1, b);
   }
   return y;
 }
@@ -537,7 +562,10 @@ void take_over(const Tensor& x, const Tensor& y, const char* op) {
   const Tensor z = y.dtype() == x.dtype() ? y : to(y, x.dtype());
   raw::copy_into(x, z);
   const Edge edge = gradient_edge(z);
-  if (edge.is_valid()) rebase_history(x, edge.function, edge.input_nr);
+  if (edge.is_valid())
+    rebase_history(x, edge.function, edge.input_nr);
+  else if (recording(x))
+    cut_history(x, TAPIR_HERE);
 }
 
 }  // namespace
@@ -582,7 +610,7 @@ void detail::binary_inplace(const Tensor& x, const Scalar& b, Pointwise op) {
 void detail::add_inplace(const Tensor& x, const Tensor& b, const Scalar& alpha) {
   check_inplace(x, "add_");
   if (TAPIR_UNLIKELY(alpha.isFloatingPoint())) alpha_of(alpha, raw::result_type({x, b}), "add_");
-  if (!recording(x, b)) return raw::pointwise_into(Pointwise::add, x, {x, b}, {{alpha}});
+  if (!recording(x, b)) return raw::pointwise_into(Pointwise::add, x, {x, b}, alpha);
   auto* add_node = new AddBackward;
   Ref<Node> node = Ref<Node>::adopt(add_node);
   add_node->set_edge(0, x);
@@ -590,13 +618,14 @@ void detail::add_inplace(const Tensor& x, const Tensor& b, const Scalar& alpha) 
   add_node->alpha = alpha.to_double();
   add_node->set_call_site(TAPIR_HERE);
   add_node->describe_output(0, x);
-  raw::pointwise_into(Pointwise::add, x, {x, b}, {{alpha}});
+  raw::pointwise_into(Pointwise::add, x, {x, b}, alpha);
   rebase_history(x, std::move(node));
 }
 
 void detail::add_inplace(const Tensor& x, const Scalar& b, const Scalar& alpha) {
   check_inplace(x, "add_");
-  raw::pointwise_into(Pointwise::add, x, {x, b}, {{alpha}});
+  if (TAPIR_UNLIKELY(alpha.isFloatingPoint())) alpha_of(alpha, raw::result_type({x, b}), "add_");
+  raw::pointwise_into(Pointwise::add, x, {x, b}, alpha);
   // The derivative is one: the history stays as it is.
 }
 

@@ -12,7 +12,7 @@ namespace tapir {
 
 namespace {
 
-Tensor make_view(const Tensor& x, Layout layout) {
+TAPIR_ALWAYS_INLINE Tensor make_view(const Tensor& x, Layout&& layout) {
   Tensor y = x.alias(std::move(layout));
   mark_view(y, x);
   return y;
@@ -29,11 +29,13 @@ struct RearrangeBackward final : NodeOf<1> {
   Inverse inverse;
 };
 
-template <class Inverse>
-TAPIR_ALWAYS_INLINE Tensor rearrange(const Tensor& x, Layout layout, const char* name, Inverse inverse) {
+// `make_inverse` makes the functor; it is called only where the view is recorded.
+template <class MakeInverse>
+TAPIR_ALWAYS_INLINE Tensor rearrange(const Tensor& x, Layout&& layout, const char* name,
+                                     const MakeInverse& make_inverse) {
   Tensor y = make_view(x, std::move(layout));
   if (recording(x)) {
-    auto* node = new RearrangeBackward<Inverse>(name, std::move(inverse));
+    auto* node = new RearrangeBackward<decltype(make_inverse())>(name, make_inverse());
     node->set_edge(0, x);
     node->set_call_site(TAPIR_HERE);
     set_history(y, Ref<Node>::adopt(node));
@@ -41,8 +43,13 @@ TAPIR_ALWAYS_INLINE Tensor rearrange(const Tensor& x, Layout layout, const char*
   return y;
 }
 
+// The inverse of a view that only changes how sizes are written.
+auto back_to(const Tensor& x) {
+  return [sizes = x.layout_of().sizes](const Tensor& g) { return reshape(g, sizes); };
+}
+
 void add_in_place(const Tensor& to, const Tensor& from) {
-  raw::pointwise_into(Pointwise::add, to, {to, from}, {{Scalar(1)}});
+  raw::pointwise_into(Pointwise::add, to, {to, from}, Scalar(1));
 }
 
 // A part of a tensor: `part` maps the layout of any tensor of the input's sizes to the layout of that part.
@@ -111,8 +118,7 @@ Tensor view(const Tensor& x, IntArrayRef sizes) {
         "view: sizes {} with strides {} cannot be seen as {} without a copy; use reshape, or contiguous() "
         "first",
         x.sizes(), x.strides(), sizes);
-  return rearrange(x, std::move(layout), "ViewBackward",
-                   [sizes = x.layout_of().sizes](const Tensor& g) { return reshape(g, sizes); });
+  return rearrange(x, std::move(layout), "ViewBackward", [&] { return back_to(x); });
 }
 
 Tensor reshape(const Tensor& x, IntArrayRef sizes) {
@@ -120,8 +126,7 @@ Tensor reshape(const Tensor& x, IntArrayRef sizes) {
   bool possible;
   Layout layout = x.layout_of().view(sizes, possible, "reshape");
   if (!possible) return view(contiguous(x), sizes);
-  return rearrange(x, std::move(layout), "ViewBackward",
-                   [sizes = x.layout_of().sizes](const Tensor& g) { return reshape(g, sizes); });
+  return rearrange(x, std::move(layout), "ViewBackward", [&] { return back_to(x); });
 }
 
 Tensor flatten(const Tensor& x, int64_t start_dim, int64_t end_dim) {
@@ -162,7 +167,7 @@ Tensor unflatten(const Tensor& x, int64_t dim, IntArrayRef sizes) {
 
 Tensor transpose(const Tensor& x, int64_t d0, int64_t d1) {
   return rearrange(x, x.layout_of().transpose(d0, d1), "TransposeBackward",
-                   [d0, d1](const Tensor& g) { return transpose(g, d0, d1); });
+                   [&] { return [d0, d1](const Tensor& g) { return transpose(g, d0, d1); }; });
 }
 
 Tensor t(const Tensor& x) {
@@ -170,7 +175,7 @@ Tensor t(const Tensor& x) {
                  "t: got sizes {}, expected at most two dimensions; use transpose or permute", x.sizes());
   if (x.dim() < 2) return x;
   return rearrange(x, x.layout_of().transpose(0, 1, "t"), "TBackward",
-                   [](const Tensor& g) { return transpose(g, 0, 1); });
+                   [] { return [](const Tensor& g) { return transpose(g, 0, 1); }; });
 }
 
 Tensor permute(const Tensor& x, IntArrayRef dims) {
@@ -179,27 +184,25 @@ Tensor permute(const Tensor& x, IntArrayRef dims) {
   for (size_t i = 0; i < dims.size(); ++i)
     inverse[x.layout_of().wrap_dim(dims[i], "permute")] = static_cast<int64_t>(i);
   return rearrange(x, std::move(layout), "PermuteBackward",
-                   [inverse](const Tensor& g) { return permute(g, inverse); });
+                   [&] { return [inverse](const Tensor& g) { return permute(g, inverse); }; });
 }
 
 Tensor unsqueeze(const Tensor& x, int64_t dim) {
-  return rearrange(x, x.layout_of().unsqueeze(dim), "UnsqueezeBackward",
-                   [sizes = x.layout_of().sizes](const Tensor& g) { return reshape(g, sizes); });
+  return rearrange(x, x.layout_of().unsqueeze(dim), "UnsqueezeBackward", [&] { return back_to(x); });
 }
 
 Tensor squeeze(const Tensor& x) {
-  return rearrange(x, x.layout_of().squeeze(), "SqueezeBackward",
-                   [sizes = x.layout_of().sizes](const Tensor& g) { return reshape(g, sizes); });
+  return rearrange(x, x.layout_of().squeeze(), "SqueezeBackward", [&] { return back_to(x); });
 }
 
 Tensor squeeze(const Tensor& x, int64_t dim) {
-  return rearrange(x, x.layout_of().squeeze(dim), "SqueezeBackward",
-                   [sizes = x.layout_of().sizes](const Tensor& g) { return reshape(g, sizes); });
+  return rearrange(x, x.layout_of().squeeze(dim), "SqueezeBackward", [&] { return back_to(x); });
 }
 
 Tensor expand(const Tensor& x, IntArrayRef sizes) {
   // The engine sums a gradient over the dimensions in which its input was broadcast.
-  return rearrange(x, x.layout_of().expand(sizes), "ExpandBackward", [](const Tensor& g) { return g; });
+  return rearrange(x, x.layout_of().expand(sizes), "ExpandBackward",
+                   [] { return [](const Tensor& g) { return g; }; });
 }
 
 Tensor select(const Tensor& x, int64_t dim, int64_t index) {
@@ -279,9 +282,10 @@ struct Frame {
 };
 Frame make_frame(const Tensor& like, const Layout& base, const Layout& part) {
   Layout b = base, p = part;
-  p.offset -= b.offset;
-  b.offset = 0;
-  const int64_t n = std::max(b.extent(), p.offset + p.extent());
+  const int64_t first = std::min(b.offset, p.offset);  // a part may begin before its base (as_strided)
+  p.offset -= first;
+  b.offset -= first;
+  const int64_t n = std::max(b.offset + b.extent(), p.offset + p.extent());
   Tensor storage = raw::zeros({n}, like.dtype(), like.device());
   return {storage.alias(b), storage.alias(p)};
 }

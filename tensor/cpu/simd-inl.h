@@ -7,6 +7,7 @@
 #define TAPIR_CPU_SIMD_INL_H_
 #endif
 
+#include <cmath>
 #include <cstdint>
 
 #include "hwy/highway.h"
@@ -60,6 +61,25 @@ struct Vec {
   }
 };
 
+// Targets without a fused multiply-add take the C library's functions lane by lane.
+#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
+inline constexpr bool kFused = false;
+#else
+inline constexpr bool kFused = true;
+#endif
+
+template <class T>
+HWY_NOINLINE void each_lane(T (*f)(T), T* x) {
+  for (int64_t i = 0; i < Vec<T>::kLanes; ++i) x[i] = f(x[i]);
+}
+template <class T>
+HWY_INLINE Vec<T> each_lane(T (*f)(T), Vec<T> x) {
+  HWY_ALIGN T lanes[Vec<T>::kLanes];
+  x.store(lanes);
+  each_lane(f, lanes);
+  return Vec<T>::load(lanes);
+}
+
 #define TAPIR_VEC    \
   template <class T> \
   HWY_INLINE
@@ -81,10 +101,19 @@ TAPIR_VEC Vec<T> select(Mask<T> m, Vec<T> a, Vec<T> b) { return Vec<T>(hn::IfThe
 TAPIR_VEC Mask<T> is_nan(Vec<T> a) { return a != a; }
 TAPIR_VEC Vec<T> abs(Vec<T> a) { return Vec<T>(hn::Abs(a.raw)); }
 TAPIR_VEC Mask<T> is_inf(Vec<T> a) { return abs(a) == Vec<T>(HUGE_VAL); }
-TAPIR_VEC Vec<T> floor(Vec<T> a) { return Vec<T>(hn::Floor(a.raw)); }
-TAPIR_VEC Vec<T> ceil(Vec<T> a) { return Vec<T>(hn::Ceil(a.raw)); }
+TAPIR_VEC Vec<T> floor(Vec<T> a) {
+  if constexpr (!kFused) return each_lane<T>(std::floor, a);  // Highway's scalar forms lose the sign of zeros
+  return Vec<T>(hn::Floor(a.raw));
+}
+TAPIR_VEC Vec<T> ceil(Vec<T> a) {
+  if constexpr (!kFused) return each_lane<T>(std::ceil, a);  // Highway's scalar forms lose the sign of zeros
+  return Vec<T>(hn::Ceil(a.raw));
+}
 TAPIR_VEC Vec<T> round(Vec<T> a) { return Vec<T>(hn::Round(a.raw)); }
-TAPIR_VEC Vec<T> trunc(Vec<T> a) { return Vec<T>(hn::Trunc(a.raw)); }
+TAPIR_VEC Vec<T> trunc(Vec<T> a) {
+  if constexpr (!kFused) return each_lane<T>(std::trunc, a);  // Highway's scalar forms lose the sign of zeros
+  return Vec<T>(hn::Trunc(a.raw));
+}
 TAPIR_VEC Vec<T> sqrt(Vec<T> a) { return Vec<T>(hn::Sqrt(a.raw)); }
 /// a * b + c, fused where the machine can.
 TAPIR_VEC Vec<T> mul_add(Vec<T> a, Vec<T> b, Vec<T> c) { return Vec<T>(hn::MulAdd(a.raw, b.raw, c.raw)); }

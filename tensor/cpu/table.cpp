@@ -1,20 +1,10 @@
-// The CPU's kernel table, and the choice of a device's table and allocator.
+// The CPU's kernel table.
 #include "tapir/tensor/cpu/kernels.h"
 #include "tapir/tensor/cuda_seam.h"
 
 namespace tapir {
 
-namespace {
-
-constexpr PointwiseInfo kPointwiseInfo[] = {
-#define TAPIR_UNARY(name, functor, dtypes) {#name, 1, PointwiseClass::dtypes},
-#define TAPIR_PREDICATE(name, functor, dtypes) {#name, 1, PointwiseClass::dtypes},
-#define TAPIR_BINARY(name, functor, dtypes) {#name, 2, PointwiseClass::dtypes},
-#define TAPIR_KERNEL(name, functor, arity, dtypes) {#name, arity, PointwiseClass::dtypes},
-#include "tapir/tensor/pointwise.def"
-};
-
-constexpr KernelTable kCpuKernels = {
+constexpr KernelTable cpu_kernels = {
     .pointwise = cpu::pointwise,
     .copy = cpu::copy,
     .fill = cpu::fill,
@@ -36,13 +26,6 @@ constexpr KernelTable kCpuKernels = {
     .read = cpu::read,
 };
 
-}  // namespace
-
-const PointwiseInfo& pointwise_info(Pointwise op) { return kPointwiseInfo[static_cast<int>(op)]; }
-
-const KernelTable& kernels(Device device) {
-  if (TAPIR_LIKELY(device.is_cpu())) return kCpuKernels;
-  return cuda_seam().kernels(device.index());
-}
+const KernelTable& detail::other_kernels(Device device) { return cuda_seam().kernels(device.index()); }
 
 }  // namespace tapir

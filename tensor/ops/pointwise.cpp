@@ -19,7 +19,7 @@ struct Promotion {
 
   void add(const Operand& x) {
     if (!x.tensor) {
-      const DType d = x.scalar.isFloatingPoint() ? get_default_dtype() : x.scalar.type();
+      const DType d = x.scalar->isFloatingPoint() ? get_default_dtype() : x.scalar->type();
       number = any_number ? promote_types(number, d) : d;
       any_number = true;
     } else if (x.tensor->dim() > 0) {
@@ -68,7 +68,7 @@ Types types_of(const PointwiseInfo& info, DType common) {
 KernelScalar kernel_scalar(const Scalar& s) { return {s.to_double(), s.to_int64()}; }
 
 void set_params(PointwiseArgs& args, const Params& params) {
-  for (int i = 0; i < kMaxPointwiseParams; ++i) args.params[i] = kernel_scalar(params.p[i]);
+  for (int i = 0; i < kMaxPointwiseParams; ++i) args.params[i] = params.p[i];
 }
 
 TAPIR_COLD void device_mismatch(const PointwiseInfo& info, Device a, Device b) {
@@ -102,7 +102,7 @@ Device device_of(const PointwiseInfo& info, const Operand* inputs, int n) {
 void set_operand(PointwiseArgs::Operand& o, const Operand& x, Device device) {
   if (!x.tensor) {
     o.data = nullptr;
-    o.scalar = kernel_scalar(x.scalar);
+    o.scalar = kernel_scalar(*x.scalar);
     o.dtype = kFloat64;
   } else if (!(x.tensor->device() == device)) {  // a CPU number among tensors of another device
     o.data = nullptr;
@@ -222,9 +222,9 @@ Tensor general(Pointwise op, const Operand* inputs, int n, const Params& params)
 // Calls the kernel on dense operands of one floating dtype and device: the path that small ops take.
 TAPIR_ALWAYS_INLINE Tensor dense_call(Pointwise op, const TensorImpl& shape, void* a, void* b,
                                       const Params& params) {
-  Tensor out(Ref<TensorImpl>::adopt(new TensorImpl(
-      StorageImpl::make(static_cast<size_t>(shape.layout.numel) * item_size(shape.dtype), shape.device),
-      shape.layout.offset == 0 ? shape.layout : [&] { Layout l = shape.layout; l.offset = 0; return l; }(), shape.dtype)));
+  const size_t bytes = static_cast<size_t>(shape.layout.numel) * item_size(shape.dtype);
+  Tensor out(
+      Ref<TensorImpl>::adopt(new TensorImpl(StorageImpl::make(bytes, shape.device), shape, shape.dtype)));
   PointwiseArgs args;
   args.op = op;
   args.compute = shape.dtype;
@@ -340,7 +340,8 @@ bool overlaps_partly(const Tensor& out, const Tensor& in) {
 void pointwise_into(Pointwise op, const Tensor& out, std::initializer_list<Operand> list,
                     const Params& params) {
   const PointwiseInfo& info = pointwise_info(op);
-  Operand inputs[kMaxPointwiseOperands - 1] = {Scalar(), Scalar(), Scalar()};
+  const Tensor none;
+  Operand inputs[kMaxPointwiseOperands - 1] = {none, none, none};
   const int n = static_cast<int>(list.size());
   std::copy(list.begin(), list.end(), inputs);
   Device device = out.device();

@@ -8,17 +8,20 @@
 
 namespace tapir::raw {
 
-/// An input of a pointwise op: a tensor, or a number that broadcasts.
+/// An input of a pointwise op: a tensor, or a number that broadcasts. Refers to what it is made from.
 struct Operand {
   const Tensor* tensor = nullptr;
-  Scalar scalar;
+  const Scalar* scalar = nullptr;
   Operand(const Tensor& t) : tensor(&t) {}  // NOLINT
-  Operand(const Scalar& s) : scalar(s) {}   // NOLINT
+  Operand(const Scalar& s) : scalar(&s) {}  // NOLINT
 };
 
 /// Parameters p0 and p1 of a kernel that has them.
 struct Params {
-  Scalar p[kMaxPointwiseParams];
+  KernelScalar p[kMaxPointwiseParams];
+  Params() : p{} {}
+  Params(const Scalar& p0) : p{{p0.to_double(), p0.to_int64()}, {}} {}  // NOLINT
+  Params(const Scalar& p0, const Scalar& p1) : p{{p0.to_double(), p0.to_int64()}, {p1.to_double(), p1.to_int64()}} {}
 };
 
 /// A new tensor with the result, of broadcast sizes and the dtype that the row's class gives.
