@@ -1,0 +1,112 @@
+#include "tapir/data/collate.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "tapir/tensor/error_format.h"
+#include "tapir/tensor/ops/copy.h"
+#include "tapir/tensor/ops/create.h"
+#include "tapir/tensor/ops/pointwise.h"
+
+namespace tapir::data {
+
+namespace {
+
+// Checks that all tensors are of one kind, with equal sizes from dimension `from` on.
+void check_alike(ArrayRef<Tensor> tensors, size_t from, const char* op) {
+  TAPIR_CHECK_AS(ValueError, !tensors.empty(), "{}: got no tensor, expected at least one", op);
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const Tensor& a = tensors[0];
+    const Tensor& b = tensors[i];
+    TAPIR_CHECK_AS(ValueError, b.defined(), "{}: tensor {} is undefined", op, i);
+    TAPIR_CHECK_AS(ShapeError, b.sizes().size() >= from,
+                   "{}: tensor {} is of sizes {}, expected at least {} dimension", op, i, b.sizes(), from);
+    TAPIR_CHECK_AS(
+        ShapeError,
+        a.sizes().slice(from, a.sizes().size() - from).equals(b.sizes().slice(from, b.sizes().size() - from)),
+        "{}: tensor 0 is of sizes {}, tensor {} of {}{}", op, a.sizes(), i, b.sizes(),
+        from ? ": only the first may differ" : "; PadSequences brings different lengths together");
+    TAPIR_CHECK_AS(DTypeError, a.dtype() == b.dtype(), "{}: tensor 0 is {}, tensor {} is {}", op, a.dtype(),
+                   i, b.dtype());
+    TAPIR_CHECK_AS(DeviceError, a.device() == b.device(), "{}: tensor 0 is on {}, tensor {} on {}", op,
+                   a.device(), i, b.device());
+  }
+}
+
+bool same_lengths(const std::vector<Example<>>& examples) {
+  return std::all_of(examples.begin(), examples.end(), [](const Example<>& e) {
+    return e.target.defined() && e.target.dim() > 0 && e.target.sizes()[0] == e.data.sizes()[0];
+  });
+}
+
+}  // namespace
+
+Tensor stack_tensors(ArrayRef<Tensor> tensors) {
+  check_alike(tensors, 0, "stack");
+  std::vector<int64_t> sizes{static_cast<int64_t>(tensors.size())};
+  sizes.insert(sizes.end(), tensors[0].sizes().begin(), tensors[0].sizes().end());
+  const Tensor out = Tensor::empty(sizes, tensors[0].dtype(), tensors[0].device());
+  for (size_t i = 0; i < tensors.size(); ++i)
+    raw::copy_into(out.alias(out.layout_of().select(0, static_cast<int64_t>(i))), tensors[i]);
+  return out;
+}
+
+Tensor pad_tensors(ArrayRef<Tensor> sequences, const PadOptions& options) {
+  check_alike(sequences, 1, "pad");
+  int64_t longest = 0;
+  for (const Tensor& s : sequences) longest = std::max(longest, s.sizes()[0]);
+  std::vector<int64_t> sizes{longest, static_cast<int64_t>(sequences.size())};
+  if (options.batch_first()) std::swap(sizes[0], sizes[1]);
+  sizes.insert(sizes.end(), sequences[0].sizes().begin() + 1, sequences[0].sizes().end());
+  const Tensor out = raw::full(sizes, options.padding_value(), sequences[0].dtype(), sequences[0].device());
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    const Layout row = out.layout_of().select(options.batch_first() ? 0 : 1, static_cast<int64_t>(i));
+    raw::copy_into(out.alias(row.narrow(0, 0, sequences[i].sizes()[0])), sequences[i]);
+  }
+  return out;
+}
+
+PaddedExample pad_examples(const std::vector<Example<>>& examples, const PadOptions& options) {
+  TAPIR_CHECK_AS(ValueError, !examples.empty(), "pad: got no example, expected at least one");
+  for (size_t i = 0; i < examples.size(); ++i)
+    TAPIR_CHECK_AS(ShapeError, examples[i].data.defined() && examples[i].data.dim() > 0,
+                   "pad: example {} is no sequence: its data has no dimension", i);
+  std::vector<size_t> order(examples.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  if (options.sort()) {
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+      return examples[a].data.sizes()[0] > examples[b].data.sizes()[0];
+    });
+  }
+  std::vector<Tensor> data, targets;
+  PaddedExample batch;
+  batch.lengths = Tensor::empty({static_cast<int64_t>(examples.size())}, kInt64);
+  for (size_t i = 0; i < order.size(); ++i) {
+    const Example<>& e = examples[order[i]];
+    data.push_back(e.data);
+    targets.push_back(e.target);
+    batch.lengths.data_ptr<int64_t>()[i] = e.data.sizes()[0];
+  }
+  batch.data = pad_tensors(data, options);
+  batch.target = same_lengths(examples)
+                     ? pad_tensors(targets, PadOptions(options).padding_value(options.target_padding_value()))
+                     : stack_tensors(targets);
+  return batch;
+}
+
+Tensor channel_values(ArrayRef<double> values, const char* name) {
+  TAPIR_CHECK_AS(ValueError, !values.empty(), "Normalize: got no {}, expected one value or one per channel",
+                 name);
+  const Tensor t = Tensor::empty({static_cast<int64_t>(values.size()), 1, 1}, kFloat32);
+  for (size_t i = 0; i < values.size(); ++i) {
+    TAPIR_CHECK_AS(ValueError, name[0] != 's' || values[i] != 0, "Normalize: got a stddev of 0");
+    t.data_ptr<float>()[i] = static_cast<float>(values[i]);
+  }
+  return t;
+}
+
+Tensor normalize(const Tensor& input, const Tensor& mean, const Tensor& stddev) {
+  return raw::binary(Pointwise::div, raw::binary(Pointwise::add, input, mean, raw::Params(-1)), stddev);
+}
+
+}  // namespace tapir::data

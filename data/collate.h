@@ -1,0 +1,46 @@
+// Bringing samples together into a batch.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "tapir/data/example.h"
+#include "tapir/tensor/args.h"
+
+namespace tapir::data {
+
+/// Tensors of one shape, dtype and device along a new first dimension. Throws ValueError for no tensor,
+/// ShapeError, DTypeError and DeviceError where they differ.
+TAPIR_API Tensor stack_tensors(ArrayRef<Tensor> tensors);
+
+/// How sequences are padded.
+struct PadOptions {
+  /// (B, T, ...) instead of (T, B, ...).
+  TAPIR_ARG(bool, batch_first) = false;
+  /// Where a sequence has ended.
+  TAPIR_ARG(double, padding_value) = 0;
+  /// The same for targets; the default is what cross_entropy ignores.
+  TAPIR_ARG(double, target_padding_value) = -100;
+  /// Longest sequence first, as pack_padded_sequence expects; those of equal length keep their order.
+  TAPIR_ARG(bool, sort) = false;
+};
+
+/// Sequences of one dtype, each (length, ...) with the same further sizes, in one tensor (T, B, ...), where T
+/// is the greatest length, filled up with padding_value. Throws as stack_tensors does.
+TAPIR_API Tensor pad_tensors(ArrayRef<Tensor> sequences, const PadOptions& options = {});
+
+/// A batch of sequences.
+struct PaddedExample {
+  Tensor data;  ///< (T, B, ...), or (B, T, ...)
+  Tensor
+      target;  ///< likewise where each target is as long as its sequence, else the targets stacked: (B, ...)
+  Tensor lengths;  ///< (B), int64
+};
+/// Pads data and, where every target is a sequence as long as its data, targets.
+TAPIR_API PaddedExample pad_examples(const std::vector<Example<>>& examples, const PadOptions& options = {});
+
+/// For transforms::Normalize.
+TAPIR_API Tensor channel_values(ArrayRef<double> values, const char* name);
+TAPIR_API Tensor normalize(const Tensor& input, const Tensor& mean, const Tensor& stddev);
+
+}  // namespace tapir::data

@@ -1,0 +1,54 @@
+// The worker threads of a DataLoader, and the queues to and from them.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+
+#include "tapir/tensor/macros.h"
+
+namespace tapir::data::detail {
+
+/// A piece of work that keeps its own result.
+class TAPIR_API Job {
+ public:
+  virtual ~Job();
+  /// Called on worker number `worker`; what it throws is kept in `error`.
+  virtual void run(size_t worker) = 0;
+
+  std::exception_ptr error;
+  size_t worker = 0;
+  int64_t sample = -1;  ///< the sample that was being read when `error` was thrown
+};
+
+/// Runs jobs on its threads and gives them back finished.
+class TAPIR_API JobQueue {
+ public:
+  /// With `ordered`, jobs come back in the order in which they were pushed, else as they finish.
+  JobQueue(size_t workers, bool ordered);
+  /// Drops the jobs that no worker has begun and waits for the others.
+  ~JobQueue();
+  JobQueue(const JobQueue&) = delete;
+  JobQueue& operator=(const JobQueue&) = delete;
+
+  void push(std::unique_ptr<Job> job);
+  /// Waits for the next finished job; null where none is outstanding. Throws Error where that takes longer
+  /// than `timeout`; the job is then still to come.
+  std::unique_ptr<Job> pop(std::optional<std::chrono::milliseconds> timeout);
+  /// Jobs pushed and not popped.
+  size_t outstanding() const;
+  /// Drops all outstanding jobs. Those that a worker has begun are waited for and end unseen.
+  void clear();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Throws WorkerException with the job's error.
+[[noreturn]] TAPIR_API void throw_worker_exception(const Job& job);
+
+}  // namespace tapir::data::detail
