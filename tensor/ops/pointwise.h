@@ -21,7 +21,8 @@ struct Params {
   KernelScalar p[kMaxPointwiseParams];
   Params() : p{} {}
   Params(const Scalar& p0) : p{{p0.to_double(), p0.to_int64()}, {}} {}  // NOLINT
-  Params(const Scalar& p0, const Scalar& p1) : p{{p0.to_double(), p0.to_int64()}, {p1.to_double(), p1.to_int64()}} {}
+  Params(const Scalar& p0, const Scalar& p1)
+      : p{{p0.to_double(), p0.to_int64()}, {p1.to_double(), p1.to_int64()}} {}
 };
 
 /// A new tensor with the result, of broadcast sizes and the dtype that the row's class gives.

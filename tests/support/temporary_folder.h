@@ -37,6 +37,7 @@ inline std::string read_file(const std::string& path) {
 }
 
 inline void write_file(const std::string& path, std::string_view text) {
-  std::filesystem::remove(path);  // some file systems wait for the disk where a file is cut short and rewritten
+  std::filesystem::remove(
+      path);  // some file systems wait for the disk where a file is cut short and rewritten
   std::ofstream(path, std::ios::binary).write(text.data(), static_cast<std::streamsize>(text.size()));
 }
