@@ -111,10 +111,12 @@ bool EngineRun::is_outer(const EngineRun* run) const {
   return false;
 }
 
+// Called by one thread at a time, so that claiming a node takes no atomic exchange.
 bool EngineRun::first_visit(Node* n) {
   if (owns(n) || (TAPIR_UNLIKELY(!foreign_.empty()) && foreign_.contains(n))) return false;
-  EngineRun* holder = nullptr;
-  if (n->run_.compare_exchange_strong(holder, this, std::memory_order_acquire, std::memory_order_relaxed)) {
+  EngineRun* const holder = n->run_.load(std::memory_order_acquire);
+  if (TAPIR_LIKELY(!holder)) {
+    n->run_.store(this, std::memory_order_relaxed);
     claimed_.push_back(n);
     n->dependencies_ = 0;
     return true;
@@ -131,6 +133,8 @@ bool EngineRun::first_visit(Node* n) {
 
 // False where a node is held by another thread's run.
 bool EngineRun::discover(const std::vector<Edge>& roots) {
+  static std::mutex claiming;
+  std::lock_guard lock(claiming);
   std::vector<Node*>& stack = ready_;  // empty until the first node is ready
   for (const Edge& root : roots)
     if (root.is_valid() && needed(root.function.get()) && first_visit(root.function.get()))

@@ -4,6 +4,8 @@
 #include <mutex>
 #include <new>
 
+#include "tapir/tensor/ref.h"
+
 namespace tapir::pool {
 
 constinit thread_local FreeLists free_lists{};
@@ -62,6 +64,7 @@ constexpr size_t kSlab = 32 * 1024;
 namespace detail {
 
 void* refill(size_t c) {
+  tapir::detail::drain_refs();
   const size_t size = (c + 1) * kGranule;
 #if defined(TAPIR_NO_POOL)
   if (void* p = std::aligned_alloc(kGranule, size)) return p;

@@ -3,6 +3,7 @@
 namespace tapir {
 
 Ref<StorageImpl> StorageImpl::make_large(size_t bytes, Device device) {
+  detail::drain_refs();
   Allocator& a = allocator(device);
   void* data = bytes ? a.allocate(bytes) : nullptr;
   auto* s = new (pool::allocate(sizeof(StorageImpl))) StorageImpl(bytes);
