@@ -1,4 +1,7 @@
-// The CPU's pointwise, copy, fill and read kernels, called through the kernel table.
+// The CPU's pointwise, copy, fill and read kernels, called through the kernel table, against one element at a
+// time.
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -12,46 +15,159 @@
 #include "tapir/tensor/parallel.h"
 
 using namespace tapir;
+using functors::Int;
 
 namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 const KernelTable& cpu() { return kernels(kCPU); }
+std::mt19937_64& rng() {
+  static std::mt19937_64 r(1);
+  return r;
+}
+int64_t random(int64_t below) { return static_cast<int64_t>(rng()() % static_cast<uint64_t>(below)); }
 
-// An array of any dtype, set and read as doubles (or int64, for integers) one element at a time.
+// An array of any dtype, read and written one element at a time.
 struct Array {
-  DType dtype;
+  DType dtype = kFloat32;
   std::vector<std::byte> bytes;
-  explicit Array(DType d, size_t n) : dtype(d), bytes(n * item_size(d)) {}
+  Array() = default;
+  Array(DType d, int64_t n) : dtype(d), bytes(static_cast<size_t>(n) * item_size(d)) {}
   template <class T>
-  Array(DType d, const std::vector<T>& values) : Array(d, values.size()) {
-    for (size_t i = 0; i < values.size(); ++i) set(i, values[i]);
-  }
-  template <class T>
-  void set(size_t i, T value) {
+  void set(int64_t i, T value) {
     visit_dtype(dtype, [&](auto tag) {
       using U = typename decltype(tag)::type;
       U u;
-      if constexpr (std::is_arithmetic_v<U>) {
+      if constexpr (std::is_same_v<U, bool>) {
+        u = value != 0;
+      } else if constexpr (std::is_arithmetic_v<U>) {
         u = static_cast<U>(value);
       } else {
         u = U(static_cast<float>(value));
       }
-      std::memcpy(bytes.data() + i * sizeof(U), &u, sizeof(U));
+      std::memcpy(bytes.data() + static_cast<size_t>(i) * sizeof(U), &u, sizeof(U));
     });
   }
   template <class T = double>
-  T get(size_t i) const {
+  T get(int64_t i) const {
     return visit_dtype(dtype, [&](auto tag) {
       using U = typename decltype(tag)::type;
       U u;
-      std::memcpy(&u, bytes.data() + i * sizeof(U), sizeof(U));
+      std::memcpy(&u, bytes.data() + static_cast<size_t>(i) * sizeof(U), sizeof(U));
       return static_cast<T>(u);
     });
   }
-  size_t size() const { return bytes.size() / item_size(dtype); }
+  int64_t size() const { return static_cast<int64_t>(bytes.size() / item_size(dtype)); }
+  // Numbers of everyday size, with zeros, negatives and ties; for floats also the extremes.
+  static Array random_values(DType d, int64_t n) {
+    Array a(d, n);
+    for (int64_t i = 0; i < n; ++i) {
+      if (is_floating_point(d)) {
+        const double special[] = {0.0, -0.0, kInf, -kInf, kNan, 1e-40, 0.5, 2.5, -1.5, 1.0};
+        a.set(i, random(8) == 0 ? special[random(10)] : static_cast<double>(random(4001) - 2000) / 256);
+      } else {
+        a.set(i, random(9) == 0 ? INT64_MIN >> random(64) : random(41) - 20);
+      }
+    }
+    return a;
+  }
 };
+
+// Where the elements of an operand lie, over common sizes.
+struct Place {
+  std::vector<int64_t> strides;
+  int64_t extent = 1;  // elements that the array must have
+};
+int64_t product(const std::vector<int64_t>& sizes) {
+  return std::accumulate(sizes.begin(), sizes.end(), int64_t{1}, std::multiplies<>());
+}
+Place place(const std::vector<int64_t>& sizes, bool permuted, bool padded, uint64_t broadcast) {
+  std::vector<size_t> order(sizes.size());
+  std::iota(order.begin(), order.end(), 0);
+  if (permuted) std::shuffle(order.begin(), order.end(), rng());
+  Place p;
+  p.strides.resize(sizes.size());
+  int64_t stride = padded ? 1 + random(3) : 1;
+  for (size_t k = sizes.size(); k-- > 0;) {
+    const size_t d = order[k];
+    if (broadcast >> d & 1) continue;
+    p.strides[d] = stride;
+    p.extent += stride * (sizes[d] - 1);
+    stride *= sizes[d] + (padded ? random(3) : 0);
+  }
+  return p;
+}
+int64_t offset(int64_t i, const std::vector<int64_t>& sizes, const std::vector<int64_t>& strides) {
+  int64_t at = 0;
+  for (size_t d = sizes.size(); d-- > 0; i /= sizes[d]) at += i % sizes[d] * strides[d];
+  return at;
+}
+std::vector<int64_t> random_sizes() {
+  std::vector<int64_t> sizes(static_cast<size_t>(1 + random(4)));
+  for (auto& s : sizes) s = 1 + random(random(3) == 0 ? 90 : 9);
+  if (random(6) == 0) sizes.back() = 500 + random(700);
+  while (product(sizes) > 4000 && sizes.size() > 1) sizes.erase(sizes.begin());
+  return sizes;
+}
+
+// --- the value of a row of pointwise.def for one element, through the functors for plain numbers ---
+
+template <class F>
+constexpr int params_of() {
+  if constexpr (requires { F::kParams; }) {
+    return F::kParams;
+  } else {
+    return 0;
+  }
+}
+template <class F, int kArity, PointwiseClass kClass, class T>
+auto evaluate(const T* x, bool condition, const T* p) {
+  if constexpr (kClass == PointwiseClass::Select) {
+    return F()(condition, x[1], x[2]);
+  } else if constexpr (kArity == 1) {
+    if constexpr (params_of<F>() == 2)
+      return F()(x[0], p[0], p[1]);
+    else
+      return F()(x[0]);
+  } else if constexpr (kArity == 2) {
+    if constexpr (params_of<F>() == 2)
+      return F()(x[0], x[1], p[0], p[1]);
+    else if constexpr (params_of<F>() == 1)
+      return F()(x[0], x[1], p[0]);
+    else
+      return F()(x[0], x[1]);
+  } else {
+    return F()(x[0], x[1], x[2], p[0]);
+  }
+}
+// The result in the compute type T as an int64 (for Int) or a double.
+template <class T>
+void expect(Pointwise op, const T* x, bool condition, const T* p, double& real, int64_t& integer) {
+  const auto put = [&](auto v) {
+    if constexpr (std::is_same_v<decltype(v), Int>) {
+      integer = v.v;
+      real = static_cast<double>(v.v);
+    } else {
+      real = static_cast<double>(v);
+      integer = std::is_same_v<decltype(v), bool> ? static_cast<int64_t>(v) : 0;
+    }
+  };
+  switch (op) {
+#define ROW(name, functor, arity, dtypes)                                                        \
+  case Pointwise::name:                                                                          \
+    if constexpr (!std::is_same_v<T, Int> || PointwiseClass::dtypes != PointwiseClass::Floating) \
+      put(evaluate<functors::functor, arity, PointwiseClass::dtypes>(x, condition, p));          \
+    break;
+#define TAPIR_UNARY(name, functor, dtypes) ROW(name, functor, 1, dtypes)
+#define TAPIR_PREDICATE(name, functor, dtypes) ROW(name, functor, 1, dtypes)
+#define TAPIR_BINARY(name, functor, dtypes) ROW(name, functor, 2, dtypes)
+#define TAPIR_KERNEL(name, functor, arity, dtypes) ROW(name, functor, arity, dtypes)
+#include "tapir/tensor/pointwise.def"
+    case Pointwise::kCount:
+      break;
+  }
+}
 
 DType compute_of(DType d) {
   if (d == kFloat64) return kFloat64;
@@ -61,40 +177,386 @@ bool gives_bool(Pointwise op) {
   const PointwiseClass c = pointwise_info(op).dtypes;
   return c == PointwiseClass::Compare || c == PointwiseClass::Logical;
 }
+bool same(double got, double expected, double tolerance) {
+  if (std::isnan(expected)) return std::isnan(got);
+  return got == expected || std::abs(got - expected) <= tolerance * std::abs(expected);
+}
+double tolerance_of(DType stored, DType compute) {
+  if (stored == kFloat16) return 1e-3;
+  if (stored == kBFloat16) return 8e-3;
+  return compute == kFloat32 ? 4e-7 : 1e-15;
+}
 
-// Calls `op` on contiguous arrays.
-void call(Pointwise op, Array& out, const std::vector<const Array*>& in, DType compute, double p0 = 0,
-          double p1 = 0) {
+struct Operand {
+  Array array;
+  Place place;
+  bool scalar = false;
+  KernelScalar value;
+};
+
+// One call with random dtypes and layouts, every element checked.
+void check_random_call(Pointwise op, bool contiguous, bool in_place) {
+  const PointwiseInfo& info = pointwise_info(op);
+  const DType compute = [&] {
+    if (info.dtypes == PointwiseClass::Floating) return random(2) ? kFloat32 : kFloat64;
+    return std::array{kFloat32, kFloat64, kInt64}[static_cast<size_t>(random(3))];
+  }();
+  const auto stored = [&] {
+    if (random(2)) return compute;
+    while (true) {
+      const DType d = kAllDTypes[random(10)];
+      if (compute_of(d) == compute || (compute != kInt64 && !is_floating_point(d))) return d;
+    }
+  };
+  const std::vector<int64_t> sizes =
+      contiguous ? std::vector<int64_t>{random(random(4) ? 70 : 6000)} : random_sizes();
+  const int64_t n = product(sizes);
+  std::vector<Operand> operands(static_cast<size_t>(info.arity + 1));
   PointwiseArgs args{};
   args.op = op;
   args.compute = compute;
-  args.inputs = static_cast<uint8_t>(in.size());
-  args.contiguous = true;
-  args.numel = static_cast<int64_t>(out.size());
-  args.params[0] = {p0, static_cast<int64_t>(p0)};
-  args.params[1] = {p1, static_cast<int64_t>(p1)};
-  args.direct = out.dtype == compute || (gives_bool(op) && out.dtype == kBool);
-  args.operands[0] = {out.bytes.data(), out.dtype, {}, {}};
-  for (size_t k = 0; k < in.size(); ++k) {
-    args.operands[k + 1] = {const_cast<std::byte*>(in[k]->bytes.data()), in[k]->dtype, {}, {}};
-    const bool condition = pointwise_info(op).dtypes == PointwiseClass::Select && k == 0;
-    args.direct = args.direct && in[k]->dtype == (condition ? kBool : compute);
+  args.inputs = info.arity;
+  args.contiguous = contiguous;
+  args.ndim = static_cast<int>(sizes.size());
+  args.numel = n;
+  std::copy(sizes.begin(), sizes.end(), args.sizes);
+  const double p[] = {static_cast<double>(random(7) - 3), static_cast<double>(random(5))};
+  for (int k = 0; k < 2; ++k) args.params[k] = {p[k], static_cast<int64_t>(p[k])};
+  bool direct = true;
+  for (size_t k = 0; k < operands.size(); ++k) {
+    Operand& o = operands[k];
+    const bool condition = info.dtypes == PointwiseClass::Select && k == 1;
+    const DType wanted = condition || (k == 0 && gives_bool(op)) ? kBool : compute;
+    const DType d = condition ? kBool : k == 0 && gives_bool(op) && random(2) ? kBool : stored();
+    o.scalar = k > 0 && random(5) == 0;
+    o.place = contiguous ? place(sizes, false, false, 0)
+                         : place(sizes, random(2), random(2), k == 0 ? 0 : rng()() & rng()() & 15);
+    o.array = Array::random_values(d, o.place.extent + (n == 0));
+    if (k == 1 && in_place && !condition) {  // the output is this operand
+      o.array.dtype = operands[0].array.dtype;
+      o.array = Array::random_values(o.array.dtype, operands[0].place.extent + (n == 0));
+      o.place = operands[0].place;
+      o.scalar = false;
+    }
+    direct = direct && (o.scalar || o.array.dtype == wanted);
+    if (o.scalar) {
+      o.value.integer = random(9) - 4;
+      o.value.real = static_cast<double>(o.value.integer);
+    }
   }
+  const bool aliased = in_place && info.dtypes != PointwiseClass::Select;
+  Array out = aliased ? operands[1].array : operands[0].array;
+  const Array untouched = out;
+  for (size_t k = 0; k < operands.size(); ++k) {
+    Operand& o = operands[k];
+    auto& a = args.operands[k];
+    a.data = o.scalar ? nullptr : o.array.bytes.data();
+    a.dtype = o.scalar ? kFloat64 : o.array.dtype;
+    a.scalar = o.value;
+    std::copy(o.place.strides.begin(), o.place.strides.end(), a.strides);
+  }
+  args.operands[0].data = out.bytes.data();
+  if (aliased) args.operands[1].data = out.bytes.data();
+  args.direct = contiguous && direct;
   cpu().pointwise(args);
+
+  std::vector<bool> written(static_cast<size_t>(out.size()));
+  for (int64_t i = 0; i < n; ++i) {
+    double real = 0;
+    int64_t integer = 0;
+    bool condition = false;
+    double x[3] = {};
+    int64_t xi[3] = {};
+    for (size_t k = 1; k < operands.size(); ++k) {
+      const Operand& o = operands[k];
+      const int64_t at = offset(i, sizes, o.place.strides);
+      x[k - 1] = o.scalar ? o.value.real : o.array.get(at);
+      xi[k - 1] = o.scalar                           ? o.value.integer
+                  : is_floating_point(o.array.dtype) ? 0
+                                                     : o.array.get<int64_t>(at);
+    }
+    condition = x[0] != 0;
+    if (compute == kFloat32) {
+      const float f[] = {static_cast<float>(x[0]), static_cast<float>(x[1]), static_cast<float>(x[2])};
+      const float q[] = {static_cast<float>(p[0]), static_cast<float>(p[1])};
+      expect(op, f, condition, q, real, integer);
+    } else if (compute == kFloat64) {
+      expect(op, x, condition, p, real, integer);
+    } else {
+      const Int v[] = {Int(xi[0]), Int(xi[1]), Int(xi[2])};
+      const Int q[] = {Int(args.params[0].integer), Int(args.params[1].integer)};
+      expect(op, v, condition, q, real, integer);
+    }
+    const int64_t at = offset(i, sizes, operands[0].place.strides);
+    written[static_cast<size_t>(at)] = true;
+    const DType stored_as = out.dtype;
+    if (is_floating_point(stored_as)) {
+      Array expected(stored_as, 1);
+      expected.set(0, real);
+      const double tiny = stored_as == kFloat16    ? 6e-8
+                          : stored_as == kBFloat16 ? 1e-40
+                          : compute == kFloat32    ? 3e-45
+                                                   : 0;
+      const bool close = same(out.get(at), expected.get(0), tolerance_of(stored_as, compute)) ||
+                         std::abs(out.get(at) - expected.get(0)) <= tiny;
+      if (!close) {
+        INFO(info.name << " in " << dtype_name(compute) << " of (" << x[0] << ", " << x[1] << ", " << x[2]
+                       << ") params " << p[0] << ", " << p[1] << ", stored as " << dtype_name(stored_as)
+                       << ", element " << i << " of " << n);
+        CAPTURE(out.get(at), expected.get(0));
+        REQUIRE(close);
+      }
+    } else if (compute == kInt64 || gives_bool(op)) {
+      Array expected(stored_as, 1);
+      expected.set(0, integer);
+      if (out.get<int64_t>(at) != expected.get<int64_t>(0)) {
+        INFO(info.name << " in " << dtype_name(compute) << " of (" << x[0] << ", " << x[1] << ", " << x[2]
+                       << ") params " << p[0] << ", " << p[1] << ", stored as " << dtype_name(stored_as)
+                       << ", element " << i << " of " << n);
+        CAPTURE(out.get<int64_t>(at), expected.get<int64_t>(0));
+        REQUIRE(false);
+      }
+    }
+  }
+  // what lies between the elements stays as it was
+  for (int64_t i = 0; i < out.size(); ++i) {
+    if (written[static_cast<size_t>(i)] || n == 0) continue;
+    const size_t item = item_size(out.dtype);
+    if (std::memcmp(out.bytes.data() + static_cast<size_t>(i) * item,
+                    untouched.bytes.data() + static_cast<size_t>(i) * item, item) != 0)
+      FAIL(info.name << " wrote outside its output");
+  }
 }
 
 }  // namespace
 
-TEST_CASE("a pointwise kernel adds arrays of every length") {
-  for (int n : {0, 1, 3, 7, 8, 15, 16, 17, 31, 33, 100, 1000}) {
-    for (DType d : {kFloat32, kFloat64, kInt64, kInt32, kUInt8, kFloat16, kBFloat16}) {
-      Array a(d, n), b(d, n), out(d, n);
-      for (int i = 0; i < n; ++i) {
-        a.set(i, i % 40);
-        b.set(i, 2 * (i % 30));
+TEST_CASE("every pointwise kernel computes its functor on contiguous arrays of any dtype and length") {
+  for (int op = 0; op < kPointwiseCount; ++op)
+    for (int trial = 0; trial < 60; ++trial)
+      check_random_call(static_cast<Pointwise>(op), true, trial % 4 == 0);
+}
+
+TEST_CASE("every pointwise kernel computes its functor on strided, permuted and broadcast operands") {
+  for (int op = 0; op < kPointwiseCount; ++op)
+    for (int trial = 0; trial < 60; ++trial)
+      check_random_call(static_cast<Pointwise>(op), false, trial % 4 == 0);
+}
+
+namespace {
+template <class T>
+T one(Pointwise op, T a, T b = T(), T c = T(), double p0 = 0, double p1 = 0) {
+  PointwiseArgs args{};
+  T out;
+  args.op = op;
+  args.compute = dtype_of<T>;
+  args.inputs = pointwise_info(op).arity;
+  args.contiguous = args.direct = true;
+  args.numel = 1;
+  args.params[0] = {p0, static_cast<int64_t>(p0)};
+  args.params[1] = {p1, static_cast<int64_t>(p1)};
+  args.operands[0] = {&out, dtype_of<T>, {}, {}};
+  args.operands[1] = {&a, dtype_of<T>, {}, {}};
+  args.operands[2] = {&b, dtype_of<T>, {}, {}};
+  args.operands[3] = {&c, dtype_of<T>, {}, {}};
+  cpu().pointwise(args);
+  return out;
+}
+bool negative_zero(double x) { return x == 0 && std::signbit(x); }
+}  // namespace
+
+TEMPLATE_TEST_CASE("NaN, infinities, zeros and ties behave as in PyTorch", "", float, double) {
+  using T = TestType;
+  const T nan = T(kNan), inf = T(kInf);
+  CHECK(one<T>(Pointwise::sign, nan) == 0);
+  CHECK(one<T>(Pointwise::sign, -inf) == -1);
+  CHECK(std::isnan(one<T>(Pointwise::relu, nan)));
+  CHECK(std::isnan(one<T>(Pointwise::maximum, nan, T(1))));
+  CHECK(std::isnan(one<T>(Pointwise::maximum, T(1), nan)));
+  CHECK(std::isnan(one<T>(Pointwise::minimum, nan, T(1))));
+  CHECK(std::isnan(one<T>(Pointwise::minimum, T(1), nan)));
+  CHECK(std::isnan(one<T>(Pointwise::clamp, nan, T(), T(), 0, 1)));
+  CHECK(one<T>(Pointwise::clamp, T(1), T(), T(), 2, 1) == 1);  // the upper bound wins
+  CHECK(std::isnan(one<T>(Pointwise::clamp, T(1), T(), T(), kNan, 3)));
+  CHECK(one<T>(Pointwise::round, T(0.5)) == 0);
+  CHECK(one<T>(Pointwise::round, T(1.5)) == 2);
+  CHECK(one<T>(Pointwise::round, T(2.5)) == 2);
+  CHECK(negative_zero(one<T>(Pointwise::round, T(-0.4))));
+  CHECK(negative_zero(one<T>(Pointwise::neg, T(0))));
+  CHECK(one<T>(Pointwise::div, T(1), T(0)) == inf);
+  CHECK(std::isnan(one<T>(Pointwise::div, T(0), T(0))));
+  CHECK(one<T>(Pointwise::lerp, T(3), T(7), T(), 1) == 7);
+  CHECK(one<T>(Pointwise::lerp, T(-1e30), T(7), T(), 1) == 7);
+  CHECK(one<T>(Pointwise::relu_backward, T(5), T(0)) == 0);
+  CHECK(one<T>(Pointwise::clamp_backward, T(5), T(2), T(), 2, 3) == 5);
+  CHECK(one<T>(Pointwise::clamp_backward, T(5), T(3.5), T(), 2, 3) == 0);
+}
+
+TEST_CASE("integers wrap, and nothing that they are given is undefined") {
+  const int64_t lowest = INT64_MIN;
+  CHECK(one<int64_t>(Pointwise::neg, lowest) == lowest);
+  CHECK(one<int64_t>(Pointwise::abs, lowest) == lowest);
+  CHECK(one<int64_t>(Pointwise::add, INT64_MAX, 1, 0, 1) == lowest);
+  CHECK(one<int64_t>(Pointwise::mul, lowest, -1) == lowest);
+  CHECK(one<int64_t>(Pointwise::square, int64_t{1} << 32) == 0);
+  CHECK(one<int64_t>(Pointwise::pow, 3, 4) == 81);
+  CHECK(one<int64_t>(Pointwise::pow, 0, 0) == 1);
+  CHECK(one<int64_t>(Pointwise::pow, 7, -1) == 0);
+  CHECK(one<int64_t>(Pointwise::pow, 0, -1) == 0);
+  CHECK(one<int64_t>(Pointwise::pow, -1, -3) == -1);
+  CHECK(one<int64_t>(Pointwise::pow, -1, lowest) == 1);
+  CHECK(one<int64_t>(Pointwise::pow, 2, 64) == 0);
+  CHECK(one<int64_t>(Pointwise::pow, 3, INT64_MAX) == static_cast<int64_t>(uint64_t{0xAAAAAAAAAAAAAAABu}));
+}
+
+namespace {
+// What copy stores for x: through int64 into integers, saturating there, then wrapping.
+void set_converted(Array& a, int64_t at, const Array& from, int64_t i) {
+  if (!is_floating_point(from.dtype)) return a.set(at, from.get<int64_t>(i));
+  const double x = from.get(i);
+  if (is_floating_point(a.dtype) || a.dtype == kBool) return a.set(at, x);
+  a.set(at, std::isnan(x)                ? int64_t{0}
+            : x >= 9223372036854775808.0 ? INT64_MAX
+            : x < -9223372036854775808.0 ? INT64_MIN
+                                         : static_cast<int64_t>(x));
+}
+bool same_bytes(const Array& a, int64_t i, const Array& b, int64_t j) {
+  if (is_floating_point(a.dtype) && std::isnan(a.get(i)) && std::isnan(b.get(j))) return true;
+  const size_t item = item_size(a.dtype);
+  return std::memcmp(a.bytes.data() + static_cast<size_t>(i) * item,
+                     b.bytes.data() + static_cast<size_t>(j) * item, item) == 0;
+}
+void check_copy(DType from, DType to, const std::vector<int64_t>& sizes, const Place& source,
+                const Place& target) {
+  Array src = Array::random_values(from, source.extent);
+  for (int64_t i = 0; is_floating_point(from) && i < std::min<int64_t>(src.size(), 6); ++i)
+    src.set(i, std::array{3e9, -1.0, 300.7, 1e30, -1e30, 65520.0}[static_cast<size_t>(i)]);
+  Array dst = Array::random_values(to, target.extent);
+  const Array before = dst;
+  CopyArgs args{};
+  args.dst = dst.bytes.data();
+  args.src = src.bytes.data();
+  args.dst_dtype = to;
+  args.src_dtype = from;
+  args.ndim = static_cast<int>(sizes.size());
+  args.numel = product(sizes);
+  std::copy(sizes.begin(), sizes.end(), args.sizes);
+  std::copy(source.strides.begin(), source.strides.end(), args.src_strides);
+  std::copy(target.strides.begin(), target.strides.end(), args.dst_strides);
+  cpu().copy(args);
+  Array expected = before;
+  for (int64_t i = 0; i < args.numel; ++i)
+    set_converted(expected, offset(i, sizes, target.strides), src, offset(i, sizes, source.strides));
+  for (int64_t i = 0; i < dst.size(); ++i) {
+    if (same_bytes(dst, i, expected, i)) continue;
+    INFO(dtype_name(from) << " to " << dtype_name(to) << ", element " << i << ": " << dst.get(i)
+                          << ", expected " << expected.get(i));
+    REQUIRE(false);
+  }
+}
+}  // namespace
+
+TEST_CASE("copy converts every dtype into every other, over any layouts") {
+  for (DType from : kAllDTypes) {
+    for (DType to : kAllDTypes) {
+      for (int trial = 0; trial < 12; ++trial) {
+        const auto sizes = random_sizes();
+        check_copy(from, to, sizes, place(sizes, random(2), random(2), rng()() & rng()() & 15),
+                   place(sizes, random(2), random(2), 0));
       }
-      call(Pointwise::add, out, {&a, &b}, compute_of(d), 2);
-      for (int i = 0; i < n; ++i) REQUIRE(out.get(i) == i % 40 + 4 * (i % 30));
+      const std::vector<int64_t> flat = {1 + random(3000)};
+      check_copy(from, to, flat, place(flat, false, false, 0), place(flat, false, false, 0));
     }
+  }
+}
+
+TEST_CASE("copy transposes matrices of every size, also inside larger arrays") {
+  for (DType d : {kFloat32, kFloat64, kUInt8, kBFloat16}) {
+    for (const auto& [m, n] : {std::pair<int64_t, int64_t>{8, 8}, {9, 31}, {32, 32}, {33, 100}, {257, 129}}) {
+      check_copy(d, d, {m, n}, {{1, m}, m * n}, {{n, 1}, m * n});
+      check_copy(d, d, {m, n}, {{1, m + 3}, (m + 3) * n}, {{n + 5, 1}, (n + 5) * m});
+      check_copy(d, d, {3, m, n}, {{m * n, 1, m}, 3 * m * n}, {{m * n, n, 1}, 3 * m * n});
+    }
+  }
+}
+
+TEST_CASE("fill writes a value of every dtype, and read reads it back") {
+  for (DType d : kAllDTypes) {
+    for (int64_t n : {0, 1, 7, 100, 9000}) {
+      Array a(d, n + 1);
+      a.set(n, 1);
+      cpu().fill(a.bytes.data(), d, n, {100.7, 100});
+      CHECK(a.get(n) == 1);
+      for (int64_t i = 0; i < n; ++i) {
+        Array expected(d, 1);
+        if (is_floating_point(d)) {
+          expected.set(0, 100.7);
+        } else {
+          expected.set(0, 100);
+        }
+        REQUIRE(same_bytes(a, i, expected, 0));
+        if (i > 0) continue;
+        const KernelScalar s = cpu().read(a.bytes.data(), d);
+        CHECK(s.real == a.get(0));
+        CHECK(s.integer == static_cast<int64_t>(a.get(0)));
+      }
+    }
+  }
+  const int64_t large = INT64_MAX - 1;
+  CHECK(cpu().read(&large, kInt64).integer == large);
+}
+
+TEST_CASE("large arrays give the same bits on one thread and on several") {
+  const int threads = get_num_threads();
+  const int64_t n = 300001;
+  Array a = Array::random_values(kFloat32, n), b = Array::random_values(kFloat32, n);
+  std::vector<Array> results;
+  for (int t : {1, 2, 3}) {
+    set_num_threads(t);
+    for (Pointwise op : {Pointwise::mul, Pointwise::exp, Pointwise::pow, Pointwise::lt}) {
+      for (bool strided : {false, true}) {
+        Array out(gives_bool(op) ? kBool : kFloat32, n);
+        PointwiseArgs args{};
+        args.op = op;
+        args.compute = kFloat32;
+        args.inputs = pointwise_info(op).arity;
+        args.contiguous = args.direct = !strided;
+        args.ndim = 2;
+        args.numel = strided ? 1000 * 300 : n;
+        args.sizes[0] = 1000;
+        args.sizes[1] = 300;
+        const Array* arrays[] = {&out, &a, &b};
+        for (int k = 0; k <= args.inputs; ++k) {
+          auto& o = args.operands[k];
+          o.data = const_cast<std::byte*>(arrays[k]->bytes.data());
+          o.dtype = arrays[k]->dtype;
+          o.strides[0] = k == 1 ? 1 : 300;
+          o.strides[1] = k == 1 ? 1000 : 1;
+        }
+        cpu().pointwise(args);
+        results.push_back(out);
+      }
+    }
+    Array halves(kFloat16, n), filled(kInt32, n), transposed(kFloat32, n);
+    CopyArgs copy{halves.bytes.data(), a.bytes.data(), kFloat16, kFloat32, 1, n, {n}, {1}, {1}};
+    cpu().copy(copy);
+    cpu().fill(filled.bytes.data(), kInt32, n, {5, 5});
+    cpu().copy({transposed.bytes.data(),
+                a.bytes.data(),
+                kFloat32,
+                kFloat32,
+                2,
+                300000,
+                {1000, 300},
+                {300, 1},
+                {1, 1000}});
+    results.push_back(halves);
+    results.push_back(filled);
+    results.push_back(transposed);
+  }
+  set_num_threads(threads);
+  const size_t each = results.size() / 3;
+  for (size_t i = 0; i < each; ++i) {
+    CHECK(results[i].bytes == results[each + i].bytes);
+    CHECK(results[i].bytes == results[2 * each + i].bytes);
   }
 }

@@ -89,7 +89,9 @@ TAPIR_VEC Vec<T> operator*(Vec<T> a, Vec<T> b) { return Vec<T>(hn::Mul(a.raw, b.
 TAPIR_VEC Vec<T> operator/(Vec<T> a, Vec<T> b) { return Vec<T>(hn::Div(a.raw, b.raw)); }
 TAPIR_VEC Vec<T> operator-(Vec<T> a) { return Vec<T>(hn::Neg(a.raw)); }
 TAPIR_VEC Mask<T> operator==(Vec<T> a, Vec<T> b) { return {hn::Eq(a.raw, b.raw)}; }
-TAPIR_VEC Mask<T> operator!=(Vec<T> a, Vec<T> b) { return {hn::Ne(a.raw, b.raw)}; }
+TAPIR_VEC Mask<T> operator!=(Vec<T> a, Vec<T> b) {
+  return {hn::Not(hn::Eq(a.raw, b.raw))};  // Highway 1.0's Ne is false for NaN on x86
+}
 TAPIR_VEC Mask<T> operator<(Vec<T> a, Vec<T> b) { return {hn::Lt(a.raw, b.raw)}; }
 TAPIR_VEC Mask<T> operator<=(Vec<T> a, Vec<T> b) { return {hn::Le(a.raw, b.raw)}; }
 TAPIR_VEC Mask<T> operator>(Vec<T> a, Vec<T> b) { return {hn::Gt(a.raw, b.raw)}; }
@@ -98,7 +100,7 @@ TAPIR_VEC Mask<T> operator&&(Mask<T> a, Mask<T> b) { return {hn::And(a.raw, b.ra
 TAPIR_VEC Mask<T> operator||(Mask<T> a, Mask<T> b) { return {hn::Or(a.raw, b.raw)}; }
 TAPIR_VEC Mask<T> operator!(Mask<T> a) { return {hn::Not(a.raw)}; }
 TAPIR_VEC Vec<T> select(Mask<T> m, Vec<T> a, Vec<T> b) { return Vec<T>(hn::IfThenElse(m.raw, a.raw, b.raw)); }
-TAPIR_VEC Mask<T> is_nan(Vec<T> a) { return a != a; }
+TAPIR_VEC Mask<T> is_nan(Vec<T> a) { return {hn::IsNaN(a.raw)}; }
 TAPIR_VEC Vec<T> abs(Vec<T> a) { return Vec<T>(hn::Abs(a.raw)); }
 TAPIR_VEC Mask<T> is_inf(Vec<T> a) { return abs(a) == Vec<T>(HUGE_VAL); }
 TAPIR_VEC Vec<T> floor(Vec<T> a) {
