@@ -1,0 +1,102 @@
+// The CUDA backend, where there is a device; elsewhere one line says that it was skipped and why.
+#include <cstdio>
+
+#include "support/catch.h"
+#include "tapir/autograd/functions/compare.h"
+#include "tapir/autograd/functions/copy.h"
+#include "tapir/autograd/functions/create.h"
+#include "tapir/autograd/functions/pointwise.h"
+#include "tapir/autograd/functions/view.h"
+#include "tapir/config.h"
+#include "tapir/cuda/cuda.h"
+#include "tapir/tensor/error.h"
+#include "tapir/tensor/ops/create.h"
+#include "tapir/tensor/ops/matmul.h"
+#include "tapir/tensor/ops/pointwise.h"
+
+using namespace tapir;
+
+namespace {
+
+bool skip(const char* what) {
+  if (cuda::is_available()) return false;
+  std::printf("skipped: %s on CUDA: %s\n", what,
+              TAPIR_CUDA ? "there is no CUDA device here" : "this build has no CUDA");
+  return true;
+}
+
+bool same(const Tensor& a, const Tensor& b) { return allclose(to(a, Device(kCPU)), b, 1e-5, 1e-6, true); }
+
+}  // namespace
+
+TEST_CASE("without a CUDA device, asking for one is a DeviceError that names a way out") {
+  if (cuda::is_available()) return;
+  REQUIRE(cuda::device_count() == 0);
+  REQUIRE_THROWS_AS(raw::zeros({2}, kFloat32, Device(kCUDA)), DeviceError);
+  REQUIRE_THROWS_AS(to(raw::zeros({2}, kFloat32), Device(kCUDA)), DeviceError);
+}
+
+TEST_CASE("every pointwise row gives the CPU's values on CUDA, in every dtype and layout") {
+  if (skip("pointwise ops")) return;
+  for (int row = 0; row < kPointwiseCount; ++row) {
+    const auto op = static_cast<Pointwise>(row);
+    const PointwiseInfo& info = pointwise_info(op);
+    for (const DType dtype : kAllDTypes) {
+      if (dtype == kBool && info.dtypes != PointwiseClass::Logical && info.dtypes != PointwiseClass::Compare)
+        continue;
+      const Tensor flat = to(linspace(1, 3, 12), dtype);
+      const Tensor a = flat.view({3, 4}), b = to(linspace(2, 1, 4), dtype);  // b broadcasts
+      const Tensor at = flat.view({4, 3}).t();                               // strided
+      const Tensor condition = gt(a, b);
+      const auto run = [&](Device d) {
+        const Tensor x = to(a, d), y = to(b, d), xt = to(flat, d).view({4, 3}).t(), c = to(condition, d);
+        if (info.dtypes == PointwiseClass::Select) return raw::ternary(op, c, x, y);
+        if (info.arity == 1) return raw::unary(op, xt, {Scalar(1), Scalar(2)});
+        if (info.arity == 2) return raw::binary(op, xt, y, {Scalar(1), Scalar(2)});
+        return raw::ternary(op, xt, x, y, {Scalar(1), Scalar(2)});
+      };
+      INFO(info.name << " in " << dtype_name(dtype));
+      const double tolerance = is_half(dtype) ? 1e-2 : 1e-5;
+      const Tensor cpu = run(kCPU), gpu = to(run(Device(kCUDA, 0)), Device(kCPU));
+      REQUIRE(gpu.dtype() == cpu.dtype());
+      REQUIRE(allclose(to(gpu, kFloat64), to(cpu, kFloat64), tolerance, tolerance, true));
+    }
+  }
+}
+
+TEST_CASE("copies between host and device keep values, for any strides and dtypes") {
+  if (skip("copies")) return;
+  const Tensor x = to(linspace(-5, 5, 24), kFloat32).view({2, 3, 4});
+  const Device gpu(kCUDA, 0);
+  REQUIRE(same(to(x, gpu), x));
+  REQUIRE(same(to(x.transpose(0, 2), gpu), x.transpose(0, 2)));
+  REQUIRE(same(to(to(x, gpu).transpose(0, 1), kFloat64), to(x.transpose(0, 1), kFloat64)));
+  REQUIRE(same(to(to(x, gpu), kInt64), to(x, kInt64)));
+  REQUIRE(raw::full({3}, 7, kInt32, gpu).select(0, 1).item<int>() == 7);
+}
+
+TEST_CASE("matrix products on CUDA equal the CPU's") {
+  if (skip("matmul")) return;
+  const Device gpu(kCUDA, 0);
+  for (const DType dtype : {kFloat32, kFloat64}) {
+    const Tensor a = to(linspace(-1, 1, 35), dtype).view({5, 7}),
+                 b = to(linspace(0, 2, 21), dtype).view({7, 3});
+    const Tensor expected = raw::mm(a, b);
+    REQUIRE(same(raw::mm(to(a, gpu), to(b, gpu)), expected));
+    REQUIRE(same(raw::mm(to(a.t().contiguous(), gpu).t(), to(b.t().contiguous(), gpu).t()), expected));
+  }
+}
+
+TEST_CASE("the CUDA allocator counts what is held and gives it back") {
+  if (skip("the allocator")) return;
+  const Device gpu(kCUDA, 0);
+  const size_t before = memory_stats(gpu).allocated_bytes;
+  {
+    const Tensor x = raw::zeros({1 << 20}, kFloat32, gpu);
+    REQUIRE(memory_stats(gpu).allocated_bytes >= before + (4u << 20));
+  }
+  cuda::synchronize();
+  REQUIRE(memory_stats(gpu).allocated_bytes == before);
+  empty_cache(gpu);
+  REQUIRE_THROWS_AS(raw::zeros({int64_t{1} << 50}, kFloat32, gpu), OutOfMemoryError);
+}
