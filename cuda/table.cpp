@@ -40,6 +40,7 @@ constexpr KernelTable kTable = {
     .cross_entropy_backward = lacking<CrossEntropyBackwardArgs>,
     .index_rows = lacking<IndexRowsArgs>,
     .add_rows = lacking<AddRowsArgs>,
+    .put_rows = lacking<PutRowsArgs>,
     .gather = lacking<GatherArgs>,
     .scatter_add = lacking<GatherArgs>,
     .gemm = gemm,

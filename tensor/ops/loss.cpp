@@ -56,6 +56,26 @@ CrossEntropy cross_entropy(const char* op, const Tensor& logits_in, const Tensor
   return result;
 }
 
+Tensor sum_losses(const Tensor& losses_in, double scale) {
+  const Tensor losses = contiguous(losses_in);
+  Tensor out = Tensor::empty({}, losses.dtype(), losses.device());
+  require(&KernelTable::reduce, out.device(),
+          "sum")({Reduction::Sum, losses.data_ptr(), losses.dtype(), out.data_ptr(), out.dtype(), nullptr, 1,
+                  losses.numel(), 1, scale});
+  return out;
+}
+
+void check_targets(const char* op, const Tensor& target_in, int64_t classes, int64_t ignore_index) {
+  const Tensor target = contiguous(to_device(target_in, kCPU));
+  const int64_t* p = target.data_ptr<int64_t>();
+  Layout l = Layout::of({target.numel()});
+  l.offset = target.storage_offset();
+  const Tensor flat = target.alias(l);
+  for (int64_t i = 0; i < target.numel(); ++i)
+    if (TAPIR_UNLIKELY((p[i] < 0 || p[i] >= classes) && p[i] != ignore_index))
+      bad_target(op, flat, i, classes, ignore_index);
+}
+
 Tensor cross_entropy_backward(const Tensor& grad_in, double scale, const Tensor& log_probs_in,
                               const Tensor& target_in, const Tensor& weight_in, int64_t ignore_index,
                               double label_smoothing) {

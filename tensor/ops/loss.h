@@ -19,6 +19,11 @@ TAPIR_API CrossEntropy cross_entropy(const char* op, const Tensor& logits, const
                                      const Tensor& weight, int64_t ignore_index, double label_smoothing,
                                      bool want_log_probs);
 
+/// Sum of the losses times scale, without dimensions.
+TAPIR_API Tensor sum_losses(const Tensor& losses, double scale);
+/// Throws IndexError for a target (int64) that is neither in [0, classes) nor ignore_index.
+TAPIR_API void check_targets(const char* op, const Tensor& target, int64_t classes, int64_t ignore_index);
+
 /// The gradient of the logits: grad (one value, or (n)) * scale times the derivative of each loss.
 TAPIR_API Tensor cross_entropy_backward(const Tensor& grad, double scale, const Tensor& log_probs,
                                         const Tensor& target, const Tensor& weight, int64_t ignore_index,
