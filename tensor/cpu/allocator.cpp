@@ -38,6 +38,7 @@ constexpr size_t kMiddleMax = size_t{1} << 20;
 constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kLargest = size_t{1} << 46;
 constexpr size_t kThreadBytes = size_t{8} << 20;  // that a thread's lists may hold
+constexpr int64_t kFold = int64_t{64} << 10;  // a change of this much in a thread's use is told to the others
 constexpr size_t kSlack = size_t{64} << 20;
 constexpr int kMiddleClasses = 41, kClasses = 4 * 36 + 1;
 
@@ -77,8 +78,9 @@ enum class ThreadState : uint8_t { kNew, kAlive, kEnded };
 struct ThreadLists {
   List lists[kMiddleClasses];
   size_t bytes = 0;
-  std::atomic<uint64_t> allocations{0};  // written by this thread only
-  ThreadLists* next = nullptr;           // in the list of living threads
+  std::atomic<uint64_t> allocations{0};  // written by this thread only, as is
+  std::atomic<int64_t> unfolded{0};  // what this thread took and gave since it was last added to allocated_
+  ThreadLists* next = nullptr;       // in the list of living threads
   ThreadState state = ThreadState::kNew;
 };
 constinit thread_local ThreadLists thread_lists{};
@@ -105,7 +107,7 @@ class CachingAllocator final : public Allocator {
   void to_system(int c, void* data);
   void trim(size_t reserved_limit);
   void shrink_thread(ThreadLists& t, int c);
-  void count_allocated(size_t size);
+  void count(int64_t size);
   size_t limit() const {
     const size_t peak = peak_.load(std::memory_order_relaxed);
     return peak + peak / 4 + kSlack;
@@ -139,13 +141,22 @@ void register_thread() {
   instance().begin_thread(thread_lists);
 }
 
-void CachingAllocator::count_allocated(size_t size) {
-  const size_t now = allocated_.fetch_add(size, std::memory_order_relaxed) + size;
+// Threads count for themselves and tell the others only of larger changes, since an atomic addition for each
+// block would cost more than the block. stats() adds up; the peak may be short by kFold per thread.
+void CachingAllocator::count(int64_t size) {
+  ThreadLists& t = thread_lists;
+  if (size > 0)
+    t.allocations.store(t.allocations.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  const int64_t sum = t.unfolded.load(std::memory_order_relaxed) + size;
+  if (TAPIR_LIKELY(sum < kFold && sum > -kFold && t.state == ThreadState::kAlive))
+    return t.unfolded.store(sum, std::memory_order_relaxed);
+  t.unfolded.store(0, std::memory_order_relaxed);
+  const size_t now =
+      allocated_.fetch_add(static_cast<size_t>(sum), std::memory_order_relaxed) + static_cast<size_t>(sum);
   size_t peak = peak_.load(std::memory_order_relaxed);
-  while (TAPIR_UNLIKELY(peak < now) && !peak_.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {
+  while (TAPIR_UNLIKELY(sum > 0 && peak < now) &&
+         !peak_.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {
   }
-  std::atomic<uint64_t>& n = thread_lists.allocations;
-  n.store(n.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
 void CachingAllocator::out_of_memory(size_t bytes) const {
@@ -251,7 +262,7 @@ void* CachingAllocator::allocate(size_t bytes) {
     if (bytes > kLargest || posix_memalign(&p, 64, bytes)) out_of_memory(bytes);
     reserved_.fetch_add(bytes, std::memory_order_relaxed);
     system_allocations_.fetch_add(1, std::memory_order_relaxed);
-    count_allocated(bytes);
+    count(static_cast<int64_t>(bytes));
     return p;
   }
   if (TAPIR_UNLIKELY(bytes > kLargest)) out_of_memory(bytes);
@@ -269,7 +280,7 @@ void* CachingAllocator::allocate(size_t bytes) {
     p = allocate_large(c);
   }
   if (TAPIR_UNLIKELY(!p)) out_of_memory(bytes);
-  count_allocated(class_size(c));
+  count(static_cast<int64_t>(class_size(c)));
   return p;
 }
 
@@ -303,13 +314,13 @@ void CachingAllocator::release_middle(int c, void* data) {
 void CachingAllocator::deallocate(void* data, size_t bytes) noexcept {
   if (!data) return;
   if constexpr (!kCaches) {
-    allocated_.fetch_sub(bytes, std::memory_order_relaxed);
+    count(-static_cast<int64_t>(bytes));
     reserved_.fetch_sub(bytes, std::memory_order_relaxed);
     std::free(data);
     return;
   }
   const int c = class_of(bytes);
-  allocated_.fetch_sub(class_size(c), std::memory_order_relaxed);
+  count(-static_cast<int64_t>(class_size(c)));
   if (TAPIR_LIKELY(c < kMiddleClasses)) return release_middle(c, data);
   std::lock_guard lock(mutex_);
   int from = c;
@@ -337,6 +348,7 @@ void CachingAllocator::end_thread(ThreadLists& t) {
   while (*link != &t) link = &(*link)->next;
   *link = t.next;
   ended_allocations_ += t.allocations.load(std::memory_order_relaxed);
+  allocated_.fetch_add(static_cast<size_t>(t.unfolded.exchange(0)), std::memory_order_relaxed);
   for (int c = 0; c < kMiddleClasses; ++c)
     while (t.lists[c].head) middle_[c].push(t.lists[c].pop());
   t.bytes = 0;
@@ -345,14 +357,16 @@ void CachingAllocator::end_thread(ThreadLists& t) {
 MemoryStats CachingAllocator::stats() const {
   MemoryStats s;
   s.allocated_bytes = allocated_.load(std::memory_order_relaxed);
-  s.peak_allocated_bytes = peak_.load(std::memory_order_relaxed);
   s.reserved_bytes = reserved_.load(std::memory_order_relaxed) + pool::reserved_bytes();
   {
     std::lock_guard lock(mutex_);
     s.allocations = ended_allocations_;
-    for (const ThreadLists* t = threads_; t; t = t->next)
+    for (const ThreadLists* t = threads_; t; t = t->next) {
       s.allocations += t->allocations.load(std::memory_order_relaxed);
+      s.allocated_bytes += static_cast<size_t>(t->unfolded.load(std::memory_order_relaxed));
+    }
   }
+  s.peak_allocated_bytes = std::max(peak_.load(std::memory_order_relaxed), s.allocated_bytes);
   s.system_allocations = system_allocations_.load(std::memory_order_relaxed);
   return s;
 }
