@@ -50,9 +50,10 @@ double sum_of(const std::vector<double>& v) {
 }
 double max_of(const std::vector<double>& v) { return *std::max_element(v.begin(), v.end()); }
 double logsumexp_of(const std::vector<double>& v) {
+  const double max = max_of(v);
   double s = 0;
-  for (double x : v) s += std::exp(x - max_of(v));
-  return max_of(v) + std::log(s);
+  for (double x : v) s += std::exp(x - max);
+  return max + std::log(s);
 }
 double norm_of(const std::vector<double>& v) {
   double s = 0;
