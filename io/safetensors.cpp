@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <istream>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
+#include <ostream>
 #include <unordered_set>
 
 #include "tapir/io/file.h"
@@ -183,15 +185,25 @@ bool SafeTensors::contains(const std::string& name) const {
   return std::any_of(tensors.begin(), tensors.end(), [&](const auto& t) { return t.first == name; });
 }
 
-void save_safetensors(const std::string& path, const NamedTensors& tensors, const Metadata& metadata) {
-  constexpr const char* kOp = "save_safetensors";
+namespace {
+
+constexpr const char* kSave = "save_safetensors";
+constexpr const char* kLoad = "load_safetensors";
+
+// The header, and the tensors in the order of their data.
+struct Plan {
+  std::string header;
+  std::vector<size_t> order;
+};
+
+Plan plan_file(const NamedTensors& tensors, const Metadata& metadata) {
   // Large items first: every tensor is then aligned to its items without gaps, which the format forbids.
   std::vector<size_t> order(tensors.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::unordered_set<std::string> names{kMetadataKey};
   for (const auto& [name, tensor] : tensors) {
-    TAPIR_CHECK_AS(ValueError, tensor.defined(), "{}: the tensor \"{}\" is undefined", kOp, name);
-    TAPIR_CHECK_AS(ValueError, names.insert(name).second, "{}: the name \"{}\" is {}", kOp, name,
+    TAPIR_CHECK_AS(ValueError, tensor.defined(), "{}: the tensor \"{}\" is undefined", kSave, name);
+    TAPIR_CHECK_AS(ValueError, names.insert(name).second, "{}: the name \"{}\" is {}", kSave, name,
                    name == kMetadataKey ? "reserved by the format" : "used twice");
   }
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
@@ -210,7 +222,7 @@ void save_safetensors(const std::string& path, const NamedTensors& tensors, cons
     if (!metadata.empty()) {
       auto& entries = header[kMetadataKey] = nlohmann::ordered_json::object();
       for (const auto& [key, value] : metadata) {
-        TAPIR_CHECK_AS(ValueError, !entries.contains(key), "{}: the metadata key \"{}\" is used twice", kOp,
+        TAPIR_CHECK_AS(ValueError, !entries.contains(key), "{}: the metadata key \"{}\" is used twice", kSave,
                        key);
         entries[key] = value;
       }
@@ -228,47 +240,47 @@ void save_safetensors(const std::string& path, const NamedTensors& tensors, cons
     }
     text += '}';
   } catch (const nlohmann::json::exception&) {
-    throw_error<ValueError>("{}: \"{}\": a name or metadata text is not UTF-8", kOp, path);
+    throw_error<ValueError>("{}: a name or metadata text is not UTF-8", kSave);
   }
   while ((8 + text.size()) % 64 != 0) text += ' ';
-  TAPIR_CHECK_AS(ValueError, text.size() <= kMaxHeader,
-                 "{}: \"{}\": the header takes {} bytes, the format allows {}", kOp, path, text.size(),
-                 kMaxHeader);
+  TAPIR_CHECK_AS(ValueError, text.size() <= kMaxHeader, "{}: the header takes {} bytes, the format allows {}",
+                 kSave, text.size(), kMaxHeader);
 
-  io::AtomicFile file(path, kOp);
-  const uint64_t length = text.size();
-  file.write(&length, sizeof(length));
-  file.write(text.data(), text.size());
-  for (size_t i : order) {
-    const Tensor row_major = raw::contiguous(raw::to_device(tensors[i].second, kCPU));
-    file.write(row_major.data_ptr(), row_major.nbytes());
-  }
-  file.commit();
+  return {std::move(text), std::move(order)};
 }
 
-SafeTensors load_safetensors(const std::string& path) {
-  constexpr const char* kOp = "load_safetensors";
-  const auto map = io::MappedFile::open(path, kOp);
-  const auto fail = [&](const std::string& what) { throw_error<IOError>("{}: \"{}\"{}", kOp, path, what); };
+template <class Write>
+void write_file(const Plan& plan, const NamedTensors& tensors, Write write) {
+  const uint64_t length = plan.header.size();
+  write(&length, sizeof(length));
+  write(plan.header.data(), plan.header.size());
+  for (size_t i : plan.order) {
+    const Tensor row_major = raw::contiguous(raw::to_device(tensors[i].second, kCPU));
+    write(row_major.data_ptr(), row_major.nbytes());
+  }
+}
 
-  if (map->size() < 8)
-    fail(fmt::format(": the file has {} bytes, too few for the header's length", map->size()));
+// Reads a whole file's bytes, which `keep` keeps alive. `label` names it in messages.
+SafeTensors parse_file(std::byte* bytes, size_t size, std::shared_ptr<void> keep, const std::string& label) {
+  const auto fail = [&](const std::string& what) { throw_error<IOError>("{}: {}{}", kLoad, label, what); };
+
+  if (size < 8) fail(fmt::format(": the file has {} bytes, too few for the header's length", size));
   uint64_t length;
-  std::memcpy(&length, map->data(), sizeof(length));
+  std::memcpy(&length, bytes, sizeof(length));
   if (length > kMaxHeader)
     fail(fmt::format(": got a header of {} bytes, the format allows {}: is this a safetensors file?", length,
                      kMaxHeader));
-  if (length > map->size() - 8)
-    fail(fmt::format(": got a header of {} bytes in a file of {}: it was cut short", length, map->size()));
-  const char* text = reinterpret_cast<const char*>(map->data()) + 8;
+  if (length > size - 8)
+    fail(fmt::format(": got a header of {} bytes in a file of {}: it was cut short", length, size));
+  const char* text = reinterpret_cast<const char*>(bytes) + 8;
   if (length == 0 || text[0] != '{')
     fail(": the header does not begin with \"{\": is this a safetensors file?");
 
   HeaderReader header;
   if (!nlohmann::json::sax_parse(text, text + length, &header)) fail(header.fault);
 
-  std::byte* const data = map->data() + 8 + length;
-  const int64_t available = static_cast<int64_t>(map->size() - 8 - length);
+  std::byte* const data = bytes + 8 + length;
+  const int64_t available = static_cast<int64_t>(size - 8 - length);
   std::vector<const Entry*> by_place;
   by_place.reserve(header.entries.size());
   for (const Entry& e : header.entries) {
@@ -285,10 +297,10 @@ SafeTensors load_safetensors(const std::string& path) {
     if (begin > end || end > available)
       bad(fmt::format("its data_offsets {}, {} do not lie in the {} bytes of data: {}", begin, end, available,
                       begin > end ? "they are in the wrong order" : "the file was cut short"));
-    const auto bytes = bytes_of(*e.shape, *e.dtype);
-    if (!bytes || *bytes != end - begin)
+    const auto taken = bytes_of(*e.shape, *e.dtype);
+    if (!taken || *taken != end - begin)
       bad(fmt::format("{} of shape {} takes {} bytes, but data_offsets has {}", dtype_name(*e.dtype),
-                      shape_str(*e.shape), bytes ? std::to_string(*bytes) : "more than 2^63", end - begin));
+                      shape_str(*e.shape), taken ? std::to_string(*taken) : "more than 2^63", end - begin));
     by_place.push_back(&e);
   }
   std::sort(by_place.begin(), by_place.end(),
@@ -309,23 +321,57 @@ SafeTensors load_safetensors(const std::string& path) {
   result.tensors.reserve(header.entries.size());
   for (Entry& e : header.entries) {
     std::byte* const begin = data + (*e.offsets)[0];
-    const size_t bytes = static_cast<size_t>((*e.offsets)[1] - (*e.offsets)[0]);
+    const size_t length = static_cast<size_t>((*e.offsets)[1] - (*e.offsets)[0]);
     // bool is one byte that is 0 or 1; other values would break whoever reads it as bool.
     if (*e.dtype == kBool &&
-        std::any_of(begin, begin + bytes, [](std::byte b) { return std::to_integer<int>(b) > 1; }))
+        std::any_of(begin, begin + length, [](std::byte b) { return std::to_integer<int>(b) > 1; }))
       fail(fmt::format(", tensor \"{}\": got a bool that is neither 0 nor 1", shown(e.name)));
     Tensor tensor;
-    if (bytes == 0 || reinterpret_cast<uintptr_t>(begin) % item_size(*e.dtype) != 0) {
+    if (length == 0 || reinterpret_cast<uintptr_t>(begin) % item_size(*e.dtype) != 0) {
       tensor = Tensor::empty(*e.shape, *e.dtype);
-      if (bytes > 0) std::memcpy(tensor.data_ptr(), begin, bytes);
+      if (length > 0) std::memcpy(tensor.data_ptr(), begin, length);
     } else {
-      auto storage = StorageImpl::wrap(begin, bytes, kCPU, [map](void*) {});
+      auto storage = StorageImpl::wrap(begin, length, kCPU, [keep](void*) {});
       tensor =
           Tensor(Ref<TensorImpl>::adopt(new TensorImpl(std::move(storage), Layout::of(*e.shape), *e.dtype)));
     }
     result.tensors.emplace_back(std::move(e.name), std::move(tensor));
   }
   return result;
+}
+
+}  // namespace
+
+void save_safetensors(const std::string& path, const NamedTensors& tensors, const Metadata& metadata) {
+  const Plan plan = plan_file(tensors, metadata);
+  io::AtomicFile file(path, kSave);
+  write_file(plan, tensors, [&](const void* data, size_t n) { file.write(data, n); });
+  file.commit();
+}
+
+void save_safetensors(std::ostream& stream, const NamedTensors& tensors, const Metadata& metadata) {
+  write_file(plan_file(tensors, metadata), tensors, [&](const void* data, size_t n) {
+    stream.write(static_cast<const char*>(data), static_cast<std::streamsize>(n));
+  });
+  TAPIR_CHECK_AS(IOError, stream.good(), "{}: cannot write to the stream", kSave);
+}
+
+SafeTensors load_safetensors(const std::string& path) {
+  const auto map = io::MappedFile::open(path, kLoad);
+  return parse_file(map->data(), map->size(), map, '"' + path + '"');
+}
+
+SafeTensors load_safetensors(std::istream& stream) {
+  std::string text;
+  char block[1 << 16];
+  while (stream.read(block, sizeof(block)), stream.gcount() > 0)
+    text.append(block, static_cast<size_t>(stream.gcount()));
+  TAPIR_CHECK_AS(IOError, !stream.bad(), "{}: cannot read the stream", kLoad);
+  // In a storage, for its alignment.
+  auto storage = std::make_shared<Ref<StorageImpl>>(StorageImpl::make(text.size(), kCPU));
+  std::byte* const data = (*storage)->data();
+  std::copy_n(reinterpret_cast<const std::byte*>(text.data()), text.size(), data);
+  return parse_file(data, text.size(), storage, "the stream");
 }
 
 }  // namespace tapir

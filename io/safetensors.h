@@ -4,6 +4,7 @@
 // place, and the tensors' bytes, row-major and little-endian.
 #pragma once
 
+#include <iosfwd>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,5 +38,10 @@ TAPIR_API void save_safetensors(const std::string& path, const NamedTensors& ten
 /// IOError, which names the file, the tensor and the fault, for whatever is not a well-formed file: it is
 /// checked whole before this returns.
 TAPIR_API SafeTensors load_safetensors(const std::string& path);
+
+/// The same to and from a binary stream; the reader takes all that follows.
+TAPIR_API void save_safetensors(std::ostream& stream, const NamedTensors& tensors,
+                                const Metadata& metadata = {});
+TAPIR_API SafeTensors load_safetensors(std::istream& stream);
 
 }  // namespace tapir

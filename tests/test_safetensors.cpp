@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstring>
 #include <random>
+#include <sstream>
 
 #include "support/catch.h"
 #include "support/temporary_folder.h"
@@ -148,6 +149,20 @@ TEST_CASE("loaded tensors outlive the file, and writing to them does not change 
   CHECK(load_safetensors(path).at("a").data_ptr<float>()[999] == 7);
   std::filesystem::remove(path);
   CHECK(a.data_ptr<float>()[0] == 7);
+}
+
+TEST_CASE("to and from a stream") {
+  std::stringstream stream;
+  save_safetensors(stream, python_values(), {{"k", "v"}});
+  const SafeTensors loaded = load_safetensors(stream);
+  CHECK(loaded.metadata == Metadata{{"k", "v"}});
+  for (const auto& [name, tensor] : python_values()) CHECK(equal(loaded.at(name), tensor));
+  std::stringstream garbage("garbage in a stream");
+  CHECK_THROWS_AS(load_safetensors(garbage), IOError);
+  std::stringstream empty;
+  CHECK_THROWS_AS(load_safetensors(empty), IOError);
+  stream.setstate(std::ios::badbit);
+  CHECK_THROWS_AS(save_safetensors(stream, {}), IOError);
 }
 
 TEST_CASE("data that is not aligned is read all the same") {
