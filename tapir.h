@@ -2,7 +2,9 @@
 
 // All of Tapir. Each header can also be included alone.
 #include "tapir/autograd/call_site.h"
+#include "tapir/autograd/dot.h"
 #include "tapir/autograd/engine.h"
+#include "tapir/autograd/function.h"
 #include "tapir/autograd/functions/compare.h"
 #include "tapir/autograd/functions/copy.h"
 #include "tapir/autograd/functions/create.h"
@@ -16,9 +18,11 @@
 #include "tapir/autograd/functions/softmax.h"
 #include "tapir/autograd/functions/view.h"
 #include "tapir/autograd/grad_mode.h"
+#include "tapir/autograd/gradcheck.h"
 #include "tapir/config.h"
 #include "tapir/io/safetensors.h"
 #include "tapir/tensor/allocator.h"
 #include "tapir/tensor/generator.h"
 #include "tapir/tensor/parallel.h"
+#include "tapir/tensor/print.h"
 #include "tapir/tensor/tensor.h"

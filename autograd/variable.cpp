@@ -237,6 +237,12 @@ void detail::refresh_view(const TensorImpl& v) {
 }
 
 void detail::check_inplace_slow(const Tensor& t, const char* op) {
+  if (t.impl()->frozen_view || (t.is_view() && t.impl()->base->frozen_view))
+    throw_error<AutogradError>(
+        "{}: the tensor (sizes {}) is the result of {} and shows the memory of its input, so that a change "
+        "of it could "
+        "not be followed backwards; clone() it first, or return a copy from forward",
+        op, t.sizes(), t.grad_fn() ? t.grad_fn()->name() : "a user-defined function");
   if (t.is_leaf() && requires_grad(t))
     throw_error<AutogradError>(
         "{}: the tensor (sizes {}) is a leaf that requires a gradient; change it under NoGradGuard, or work "

@@ -46,10 +46,12 @@ class TensorImpl final : public RefCounted {
   std::byte* data;  ///< address of the first element
   DType dtype;
   Device device;
-  bool untracked = false;  ///< changes through this alias do not count (data(), tensor_data())
-  uint32_t output_nr = 0;  ///< which output of its node
-  uint32_t history = 0;    ///< as a base: how often its graph node was replaced by an in-place op;
-                           ///< as a view: the base's count at the time that `autograd` was valid
+  bool untracked = false;    ///< changes through this alias do not count (data(), tensor_data())
+  bool frozen_view = false;  ///< shows an input's memory as the result of a user-defined function: not to be
+                             ///< changed in place while recording
+  uint32_t output_nr = 0;    ///< which output of its node
+  uint32_t history = 0;      ///< as a base: how often its graph node was replaced by an in-place op;
+                             ///< as a view: the base's count at the time that `autograd` was valid
   Ref<StorageImpl> storage;
   Layout layout;
   Ref<AutogradSlot> autograd;
