@@ -130,6 +130,8 @@ class FunctionNode final : public Node {
 variable_list AutogradContext::get_saved_variables() const { return node_ ? node_->unpack() : to_save_; }
 bool AutogradContext::needs_input_grad(size_t i) const { return node_ && node_->wants(i); }
 
+FunctionCall::FunctionCall(FunctionBackward backward, const std::type_info& type)
+    : backward_(backward), type_(type) {}
 FunctionCall::~FunctionCall() = default;
 
 void FunctionCall::add(const Tensor& t) {

@@ -60,7 +60,7 @@ using FunctionBackward = variable_list (*)(AutogradContext*, variable_list);
 /// One call of a user-defined function; what Function::apply is made of.
 class TAPIR_API FunctionCall {
  public:
-  FunctionCall(FunctionBackward backward, const std::type_info& type) : backward_(backward), type_(type) {}
+  FunctionCall(FunctionBackward backward, const std::type_info& type);
   ~FunctionCall();
 
   void add(const Tensor& t);

@@ -26,14 +26,15 @@ enum class PointwiseClass : uint8_t { Floating, Numeric, Compare, Logical, Selec
 
 struct PointwiseInfo {
   const char* name;
+  const char* in_place;  ///< "mul_"
   uint8_t arity;
   PointwiseClass dtypes;
 };
 inline constexpr PointwiseInfo kPointwiseInfo[] = {
-#define TAPIR_UNARY(name, functor, dtypes) {#name, 1, PointwiseClass::dtypes},
-#define TAPIR_PREDICATE(name, functor, dtypes) {#name, 1, PointwiseClass::dtypes},
-#define TAPIR_BINARY(name, functor, dtypes) {#name, 2, PointwiseClass::dtypes},
-#define TAPIR_KERNEL(name, functor, arity, dtypes) {#name, arity, PointwiseClass::dtypes},
+#define TAPIR_UNARY(name, functor, dtypes) {#name, #name "_", 1, PointwiseClass::dtypes},
+#define TAPIR_PREDICATE(name, functor, dtypes) {#name, #name "_", 1, PointwiseClass::dtypes},
+#define TAPIR_BINARY(name, functor, dtypes) {#name, #name "_", 2, PointwiseClass::dtypes},
+#define TAPIR_KERNEL(name, functor, arity, dtypes) {#name, #name "_", arity, PointwiseClass::dtypes},
 #include "tapir/tensor/pointwise.def"
 };
 /// Row of the table for error messages, dtype rules and tests.

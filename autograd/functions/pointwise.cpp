@@ -560,7 +560,7 @@ void take_over(const Tensor& x, const Tensor& y, const char* op) {
       "{}: the result is {}, which cannot be stored in a tensor of {}; use the form that makes a new tensor",
       op, y.dtype(), x.dtype());
   const Tensor z = y.dtype() == x.dtype() ? y : to(y, x.dtype());
-  raw::copy_into(x, z);
+  raw::copy_into(x, z, op);
   const Edge edge = gradient_edge(z);
   if (edge.is_valid())
     rebase_history(x, edge.function, edge.input_nr);
@@ -579,7 +579,7 @@ void detail::assign_inplace(const Tensor& x, const char* op, const std::function
 }
 
 void detail::unary_inplace(const Tensor& x, Pointwise op, UnaryFunction f) {
-  const char* name = pointwise_info(op).name;
+  const char* name = pointwise_info(op).in_place;
   check_inplace(x, name);
   if (!recording(x)) return raw::pointwise_into(op, x, {x});
   CallSite site(TAPIR_HERE);
@@ -588,7 +588,7 @@ void detail::unary_inplace(const Tensor& x, Pointwise op, UnaryFunction f) {
 }
 
 void detail::binary_inplace(const Tensor& x, const Tensor& b, Pointwise op, BinaryFunction f) {
-  const char* name = pointwise_info(op).name;
+  const char* name = pointwise_info(op).in_place;
   check_inplace(x, name);
   if (!recording(x, b)) return raw::pointwise_into(op, x, {x, b});
   CallSite site(TAPIR_HERE);
@@ -598,7 +598,7 @@ void detail::binary_inplace(const Tensor& x, const Tensor& b, Pointwise op, Bina
 }
 
 void detail::binary_inplace(const Tensor& x, const Scalar& b, Pointwise op) {
-  const char* name = pointwise_info(op).name;
+  const char* name = pointwise_info(op).in_place;
   check_inplace(x, name);
   if (!recording(x)) return raw::pointwise_into(op, x, {x, b});
   CallSite site(TAPIR_HERE);

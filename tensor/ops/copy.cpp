@@ -34,11 +34,11 @@ void copy_elements(const Tensor& dst, const Tensor& src) {
 
 }  // namespace
 
-void copy_into(const Tensor& dst, const Tensor& src) {
+void copy_into(const Tensor& dst, const Tensor& src, const char* op) {
   TAPIR_CHECK_AS(ShapeError, is_expandable_to(src.sizes(), dst.sizes()),
-                 "copy_: sizes {} do not broadcast to those of the destination, {}", src.sizes(),
+                 "{}: sizes {} do not broadcast to those of the destination, {}", op, src.sizes(),
                  dst.sizes());
-  check_writable(dst, "copy_");
+  check_writable(dst, op);
   if (dst.device() == src.device()) {
     const bool shared = dst.impl()->storage.get() == src.impl()->storage.get();
     if (shared && dst.impl()->data == src.impl()->data && dst.layout_of().sizes == src.layout_of().sizes &&
@@ -55,7 +55,7 @@ void copy_into(const Tensor& dst, const Tensor& src) {
                              static_cast<size_t>(to.nbytes()));
     if (!direct) copy_elements(dst, to);
   }
-  mark_changed(dst, "copy_");
+  mark_changed(dst, op);
 }
 
 Tensor clone(const Tensor& x) {

@@ -5,9 +5,9 @@
 
 namespace tapir::raw {
 
-/// dst = src, broadcast to dst's sizes and cast to its dtype, across devices too. Counts as a change of dst.
-/// Throws ShapeError where src does not broadcast to dst or dst shows elements more than once.
-TAPIR_API void copy_into(const Tensor& dst, const Tensor& src);
+/// dst = src, broadcast to dst's sizes and cast to its dtype, across devices too. Counts as a change of dst
+/// by `op`. Throws ShapeError where src does not broadcast to dst or dst shows elements more than once.
+TAPIR_API void copy_into(const Tensor& dst, const Tensor& src, const char* op = "copy_");
 
 /// A copy with the same dtype; dense tensors keep their strides, others become row-major.
 TAPIR_API Tensor clone(const Tensor& x);

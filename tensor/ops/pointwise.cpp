@@ -369,7 +369,7 @@ void pointwise_into(Pointwise op, const Tensor& out, std::initializer_list<Opera
   args.op = op;
   args.compute = types.compute;
   launch(info, args, out, inputs, n, device, params);
-  if (!out.impl()->untracked) out.impl()->storage->bump_version(info.name);
+  if (!out.impl()->untracked) out.impl()->storage->bump_version(info.in_place);
 }
 
 }  // namespace tapir::raw

@@ -1,0 +1,222 @@
+// In-place changes, of tensors and of views of them: values and gradients are PyTorch's. The programs stand
+// in tests/oracle/make_oracle.py under the same names.
+#include "support/oracle.h"
+#include "support/tensors.h"
+
+using namespace tapir;
+
+namespace {
+
+const OracleTable& table() {
+  static const OracleTable t = read_oracle("graph");
+  return t;
+}
+
+template <class F>
+void compare(const std::string& name, F program) {
+  const Tensor a = table()["a"].clone().set_requires_grad(true),
+               w = table()["w"].clone().set_requires_grad(true);
+  const Tensor out = program(a, w);
+  INFO(name);
+  CHECK_CLOSE(out.detach(), table()[name + ".out"], 1e-14);
+  out.backward(table()["g"].flatten().narrow(0, 0, out.numel()).view(out.sizes()));
+  // Rounding of sums in another order.
+  const auto grad = [](const Tensor& x) { return x.grad().defined() ? x.grad() : zeros_like(x); };
+  CHECK_CLOSE(grad(a), table()[name + ".grad_a"], 1e-13);
+  CHECK_CLOSE(grad(w), table()[name + ".grad_w"], 1e-13);
+}
+
+}  // namespace
+
+TEST_CASE("a change of a view reaches its base, and the gradient follows") {
+  compare("rows_and_columns", [](Tensor a, Tensor w) {
+    Tensor b = a.clone();
+    b[1].mul_(w);
+    b.t()[0].add_(w[0]);
+    return b * b;
+  });
+  compare("view_of_view", [](Tensor a, Tensor w) {
+    Tensor x = a * 2;
+    Tensor y = x.view({2, 6});
+    Tensor z = y.slice(1, 1, 5, 2);
+    z.sin_();
+    z.t().mul_(w.view({2, 2}));
+    return x * y.view({3, 4});
+  });
+  compare("squeezed_and_permuted", [](Tensor a, Tensor w) {
+    Tensor b = a.view({3, 1, 2, 2}).permute({2, 0, 3, 1}).squeeze();
+    return (b * w.view({2, 1, 2})).transpose(0, 1).reshape({3, 4}).flatten();
+  });
+  compare("expanded", [](Tensor a, Tensor w) {
+    Tensor b = w.expand({3, 4}) * a;
+    Tensor c = w.view({4, 1}).expand({4, 3}).t();
+    return b * c;
+  });
+}
+
+TEST_CASE("a change of the base reaches its views") {
+  compare("base_after_view", [](Tensor a, Tensor w) {
+    Tensor b = a * w;
+    Tensor v = b.view({-1}).slice(0, 2, 9);
+    b.mul_(w);
+    return v * v;
+  });
+  compare("both_in_turn", [](Tensor a, Tensor w) {
+    Tensor b = a * 1;
+    Tensor v = b.slice(0, 1);
+    v.mul_(w);
+    b.add_(w);
+    Tensor u = v[0];
+    u.sin_();
+    b[2].copy_(u + v[0]);
+    return v * b[0];
+  });
+}
+
+TEST_CASE("values are written into parts of a tensor") {
+  compare("filled_buffer", [](Tensor a, Tensor w) {
+    Tensor buf = zeros({3, 4}, kFloat64);
+    Tensor h = w * 1;
+    for (int64_t t = 0; t < 3; ++t) {
+      h = (h * a[t]).tanh();
+      buf[t].copy_(h);
+    }
+    buf.mul_(a);
+    return buf;
+  });
+  compare("zero_and_fill", [](Tensor a, Tensor w) {
+    Tensor b = a * w;
+    b[0].zero_();
+    b.select(1, 2).fill_(4);
+    b[2].slice(0, 1).copy_(w.slice(0, 0, 3));
+    return b * a;
+  });
+  compare("compared_in_place", [](Tensor a, Tensor w) {
+    Tensor b = a * w;
+    b[0].gt_(w[1]);
+    return b * a;
+  });
+}
+
+TEST_CASE("in-place ops in a row") {
+  compare("in_place_chain", [](Tensor a, Tensor w) {
+    Tensor b = a.clone();
+    b.add_(w, 3);
+    b.sub_(a, 2);
+    b.clamp_(-1.5, 1.25);
+    b.div_(w.square().add_(1));
+    b.cos_();
+    b.pow_(3);
+    b.masked_fill_(a > 1, 0.5);
+    b.addcmul_(a, w, 0.5);
+    return b;
+  });
+  compare("doubled_in_place", [](Tensor a, Tensor w) {
+    Tensor b = a * w;
+    b.add_(b);
+    b[0].add_(b[1]);
+    return b;
+  });
+}
+
+TEST_CASE("strided windows over a tensor, overlapping and changed in place") {
+  compare("overlapping_windows", [](Tensor a, Tensor w) {
+    return (a * w).as_strided({3, 4}, {2, 1}, 1).mul(a);
+  });
+  compare("strided_in_place", [](Tensor a, Tensor w) {
+    Tensor b = a * 1;
+    Tensor v = b.as_strided({2, 2}, {4, 2}, 1);
+    v.mul_(w.slice(0, 0, 2));
+    return b;
+  });
+}
+
+TEST_CASE("a tensor may be multiplied by itself in place") {
+  const Tensor a = random_f64({3, 4}, -2, 2, true), g = random_f64({3, 4});
+  Tensor b = a * 3;
+  b.mul_(b);
+  b.backward(g);
+  CHECK_CLOSE(a.grad(), (a.detach() * g * 18), 1e-15);
+}
+
+TEST_CASE("an op whose gradient does not read a tensor does not mind its change") {
+  const Tensor a = leaf({1, 2}), c = f64({3, 4}), g = f64({0.5, -2});
+  Tensor x = a * 2;
+  Tensor y = x * c;  // the gradient of x reads c only
+  x.add_(1);
+  y.backward(g);
+  CHECK_SAME(a.grad(), f64({3, -16}));
+
+  Tensor h = a * 1;
+  h.add_(h * c);  // the residual form
+  h.backward(g);
+  CHECK_SAME(a.grad(), f64({3 + 0.5 * 4, -16 - 2 * 5}));
+}
+
+TEST_CASE("a leaf that requires a gradient is not changed in place while recording") {
+  Tensor a = leaf({1, 2, 3});
+  Tensor before = a.detach().clone();
+  CHECK_THROWS_AS(a.add_(1), AutogradError);
+  CHECK_THROWS_AS(a.mul_(a), AutogradError);
+  CHECK_THROWS_AS(a.exp_(), AutogradError);
+  CHECK_THROWS_AS(a.zero_(), AutogradError);
+  CHECK_THROWS_AS(a.copy_(before), AutogradError);
+  CHECK_THROWS_AS(a[0].add_(1), AutogradError);
+  CHECK_THROWS_AS(a.slice(0, 1).mul_(2), AutogradError);
+  CHECK_THROWS_AS(a.uniform_(), AutogradError);
+  Tensor unrecorded;
+  {
+    NoGradGuard no_grad;
+    unrecorded = a.view({3, 1});
+  }
+  CHECK_THROWS_AS(unrecorded.mul_(2), AutogradError);
+  CHECK_THROWS_AS(unrecorded.mul_(a.view({3, 1})), AutogradError);
+  CHECK_SAME(a.detach(), before);
+  CHECK(a.is_leaf());
+
+  NoGradGuard no_grad;
+  a.mul_(2);
+  a[0].add_(1);
+  CHECK_SAME(a.detach(), f64({3, 4, 6}));
+  CHECK(a.is_leaf());
+  CHECK(a.requires_grad());
+}
+
+TEST_CASE("a tensor without gradient takes part from its first in-place op with one that has") {
+  const Tensor w = leaf({2, 3});
+  Tensor x = f64({5, 7});
+  CHECK_FALSE(x.requires_grad());
+  x.mul_(w);
+  CHECK(x.requires_grad());
+  CHECK_FALSE(x.is_leaf());
+  x.backward(f64({1, -1}));
+  CHECK_SAME(w.grad(), f64({5, -7}));
+}
+
+TEST_CASE("random numbers in place cut the history") {
+  const Tensor a = leaf({1, 2});
+  Tensor x = a * 3;
+  x.normal_();
+  (x * a).backward(f64({1, 1}));
+  CHECK_SAME(a.grad(), x.detach());
+}
+
+TEST_CASE("an in-place op that cannot be done changes nothing") {
+  Tensor i = tensor({1, 2, 3}), b = tensor({true, false});
+  CHECK_THROWS_AS(i.mul_(1.5), DTypeError);
+  CHECK_THROWS_AS(i.add_(tensor({0.5, 0.5, 0.5})), DTypeError);
+  CHECK_THROWS_AS(i.add_(1, 0.5), DTypeError);
+  CHECK_THROWS_AS(i.add_(tensor({1, 2})), ShapeError);
+  CHECK_THROWS_AS(b.add_(1), DTypeError);
+  Tensor x = f64({1, 2, 3});
+  CHECK_THROWS_AS(x.mul_(ones({2, 3}, kFloat64)), ShapeError);
+  CHECK_THROWS_AS(x.expand({2, 3}).add_(1), ShapeError);
+  CHECK_THROWS_AS(x.expand({2, 3}).mul_(2), ShapeError);
+  const Tensor w = leaf({1, 2});
+  CHECK_THROWS_AS(x.mul_(w), ShapeError);
+  CHECK_THROWS_AS(i.slice(0, 0, 2).mul_(w), DTypeError);
+  CHECK_SAME(i, tensor({1, 2, 3}));
+  CHECK_SAME(x, f64({1, 2, 3}));
+  CHECK_FALSE(x.requires_grad());
+  CHECK(x._version() == 0);
+}
