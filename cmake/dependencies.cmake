@@ -4,6 +4,8 @@ find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(fmt REQUIRED)
 find_package(hwy REQUIRED)
+add_library(tapir_hwy INTERFACE) # the headers without the library: Note [Highway without its library]
+target_include_directories(tapir_hwy SYSTEM INTERFACE $<TARGET_PROPERTY:hwy::hwy,INTERFACE_INCLUDE_DIRECTORIES>)
 find_package(nlohmann_json REQUIRED)
 
 # A library found by its header and its file. Debian's dnnl-config.cmake demands OpenCL's development files, and its
