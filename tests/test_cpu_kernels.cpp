@@ -179,6 +179,7 @@ bool gives_bool(Pointwise op) {
 }
 bool same(double got, double expected, double tolerance) {
   if (std::isnan(expected)) return std::isnan(got);
+  if (std::isinf(expected)) return got == expected;
   return got == expected || std::abs(got - expected) <= tolerance * std::abs(expected);
 }
 double tolerance_of(DType stored, DType compute) {
@@ -406,6 +407,61 @@ TEST_CASE("integers wrap, and nothing that they are given is undefined") {
   CHECK(one<int64_t>(Pointwise::pow, -1, lowest) == 1);
   CHECK(one<int64_t>(Pointwise::pow, 2, 64) == 0);
   CHECK(one<int64_t>(Pointwise::pow, 3, INT64_MAX) == static_cast<int64_t>(uint64_t{0xAAAAAAAAAAAAAAABu}));
+}
+
+TEST_CASE("a huge output, which is written past the caches, is the same as a small one") {
+  const int64_t n = (int64_t{9} << 20) + 5;
+  std::vector<float> a(static_cast<size_t>(n)), b(a), out(a);
+  for (size_t i = 0; i < a.size(); ++i) {
+    a[i] = static_cast<float>(i % 1013);
+    b[i] = static_cast<float>(i % 7);
+  }
+  PointwiseArgs args{};
+  args.op = Pointwise::add;
+  args.compute = kFloat32;
+  args.inputs = 2;
+  args.contiguous = args.direct = true;
+  args.numel = n;
+  args.params[0] = {2, 2};
+  args.operands[0] = {out.data(), kFloat32, {}, {}};
+  args.operands[1] = {a.data(), kFloat32, {}, {}};
+  args.operands[2] = {b.data(), kFloat32, {}, {}};
+  cpu().pointwise(args);
+  bool right = true;
+  for (size_t i = 0; i < a.size(); ++i) right = right && out[i] == a[i] + 2 * b[i];
+  CHECK(right);
+  args.operands[1].data = out.data();  // in place, with a number
+  args.operands[2].data = nullptr;
+  args.operands[2].scalar = {1, 1};
+  cpu().pointwise(args);
+  for (size_t i = 0; i < a.size(); ++i) right = right && out[i] == a[i] + 2 * b[i] + 2;
+  CHECK(right);
+}
+
+TEST_CASE("a power with a number as exponent is the power") {
+  Array x = Array::random_values(kFloat32, 200);
+  for (double exponent : {2.0, 0.5, -0.5, -1.0, 3.0, 0.0}) {
+    Array out(kFloat32, 200);
+    PointwiseArgs args{};
+    args.op = Pointwise::pow;
+    args.compute = kFloat32;
+    args.inputs = 2;
+    args.contiguous = args.direct = true;
+    args.numel = 200;
+    args.operands[0] = {out.bytes.data(), kFloat32, {}, {}};
+    args.operands[1] = {x.bytes.data(), kFloat32, {}, {}};
+    args.operands[2] = {nullptr, kFloat64, {exponent, static_cast<int64_t>(exponent)}, {}};
+    cpu().pointwise(args);
+    for (int64_t i = 0; i < 200; ++i) {
+      double expected = std::pow(x.get(i), exponent);
+      // roots of -inf and -0 as sqrt and 1 / sqrt give them, as in PyTorch
+      if (std::signbit(x.get(i)) && std::abs(exponent) == 0.5)
+        expected = exponent > 0 ? std::sqrt(x.get(i)) : 1 / std::sqrt(x.get(i));
+      INFO(x.get(i) << " to the power of " << exponent);
+      const bool close = same(out.get(i), static_cast<float>(expected), 4e-7);
+      CHECK(close);
+    }
+  }
 }
 
 namespace {

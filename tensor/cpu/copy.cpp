@@ -163,11 +163,18 @@ void fill(void* data, DType dtype, int64_t n, KernelScalar value) {
     U bits;
     std::memcpy(&bits, &v, sizeof(U));
     U* out = static_cast<U*>(data);
+    const bool zero = bits == 0;
+    const auto write = [&](int64_t begin, int64_t end) {
+      if (zero) {
+        std::memset(out + begin, 0, static_cast<size_t>(end - begin) * sizeof(U));
+      } else {
+        std::fill(out + begin, out + end, bits);
+      }
+    };
     if (n <= 4096) {
-      std::fill(out, out + n, bits);
+      if (n > 0) write(0, n);
     } else {
-      parallel_for(0, n, grain_of(sizeof(U)),
-                   [&](int64_t begin, int64_t end) { std::fill(out + begin, out + end, bits); });
+      parallel_for(0, n, grain_of(sizeof(U)), write);
     }
   });
 }

@@ -2,6 +2,10 @@
 // type is gathered, converted and scattered in blocks that stay in the L1 cache.
 #include <algorithm>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "tapir/tensor/cpu/convert.h"
 #include "tapir/tensor/cpu/kernels.h"
 #include "tapir/tensor/cpu/loops.h"
@@ -72,11 +76,84 @@ DType input_type(const PointwiseArgs& args, int k) {
   return k == 0 && pointwise_info(args.op).dtypes == PointwiseClass::Select ? kBool : args.compute;
 }
 
+// A power with one of these exponents throughout, as PyTorch computes it.
+PointwiseArgs with_simple_power(const PointwiseArgs& args) {
+  PointwiseArgs simple = args;
+  const double exponent = args.operands[2].scalar.real;
+  const bool floating = args.compute != kInt64;
+  if (exponent == 2) {
+    simple.op = Pointwise::square;
+  } else if (floating && exponent == 0.5) {
+    simple.op = Pointwise::sqrt;
+  } else if (floating && exponent == -1) {
+    simple.op = Pointwise::reciprocal;
+  } else if (floating && exponent == -0.5) {
+    simple.op = Pointwise::rsqrt;
+  } else {
+    return simple;
+  }
+  simple.inputs = 1;
+  return simple;
+}
+
 struct Inputs {
   const void* data[kMaxInputs];
   int64_t step[kMaxInputs];
   KernelValue value[kMaxInputs];
 };
+
+// An output of this size and more does not stay in any cache: it is written past them, which saves reading it
+// first.
+constexpr int64_t kStreamBytes = int64_t{32} << 20;
+
+// dst and bytes are multiples of 16.
+void stream_out(const std::byte* src, std::byte* dst, int64_t bytes) {
+#if defined(__SSE2__)
+  for (int64_t i = 0; i < bytes; i += 16)
+    _mm_stream_si128(reinterpret_cast<__m128i*>(dst + i),
+                     _mm_load_si128(reinterpret_cast<const __m128i*>(src + i)));
+#else
+  std::memcpy(dst, src, static_cast<size_t>(bytes));
+#endif
+}
+
+// One stretch of a huge call: in blocks that are computed in the L1 cache and streamed out from there.
+void stream(PointwiseLoop loop, int64_t n, int inputs, const Inputs& in, std::byte* out, int64_t item,
+            const KernelScalar* params) {
+  alignas(64) std::byte block[8192];
+  const int64_t whole = static_cast<int64_t>(sizeof(block)) / item;
+  const void* data[kMaxInputs];
+  for (int k = 0; k < inputs; ++k) data[k] = in.data[k];
+  for (int64_t i = 0; i < n; i += whole) {
+    const int64_t m = std::min(whole, n - i);
+    if (m == whole) {
+      loop(m, data, in.step, block, params);
+      stream_out(block, out + i * item, m * item);
+    } else {
+      loop(m, data, in.step, out + i * item, params);
+    }
+    for (int k = 0; k < inputs; ++k)
+      data[k] = static_cast<const std::byte*>(data[k]) + whole * in.step[k] * item;
+  }
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
+
+bool streams_out(const PointwiseArgs& args) {
+#if defined(__SSE2__)
+  const PointwiseArgs::Operand& out = args.operands[0];
+  if (args.numel * static_cast<int64_t>(item_size(out.dtype)) < kStreamBytes) return false;
+  if (out.dtype != args.compute || reinterpret_cast<uintptr_t>(out.data) % 16 != 0) return false;
+  if (pointwise_info(args.op).dtypes == PointwiseClass::Select) return false;
+  for (int k = 1; k <= args.inputs; ++k)
+    if (args.operands[k].data == out.data) return false;  // in place, it is read anyway
+  return true;
+#else
+  (void)args;
+  return false;
+#endif
+}
 
 void direct(const PointwiseArgs& args, PointwiseLoop loop) {
   Inputs in;
@@ -92,13 +169,19 @@ void direct(const PointwiseArgs& args, PointwiseLoop loop) {
   }
   const PointwiseArgs::Operand& out = args.operands[0];
   if (TAPIR_LIKELY(args.numel <= 4096)) return loop(args.numel, in.data, in.step, out.data, args.params);
+  const bool streaming = streams_out(args);
   parallel_for(0, args.numel, grain_of(args), [&](int64_t begin, int64_t end) {
-    const void* data[kMaxInputs];
+    Inputs part = in;
     for (int k = 0; k < args.inputs; ++k)
-      data[k] = static_cast<const std::byte*>(in.data[k]) +
-                begin * in.step[k] * static_cast<int64_t>(item_size(input_type(args, k)));
-    loop(end - begin, data, in.step,
-         static_cast<std::byte*>(out.data) + begin * static_cast<int64_t>(item_size(out.dtype)), args.params);
+      part.data[k] = static_cast<const std::byte*>(in.data[k]) +
+                     begin * in.step[k] * static_cast<int64_t>(item_size(input_type(args, k)));
+    const auto item = static_cast<int64_t>(item_size(out.dtype));
+    std::byte* to = static_cast<std::byte*>(out.data) + begin * item;
+    if (streaming) {
+      stream(loop, end - begin, args.inputs, part, to, item, args.params);
+    } else {
+      loop(end - begin, part.data, in.step, to, args.params);
+    }
   });
 }
 
@@ -255,6 +338,10 @@ TAPIR_NOINLINE void general(const PointwiseArgs& args, PointwiseLoop loop) {
 
 void pointwise(const PointwiseArgs& args) {
   if (TAPIR_UNLIKELY(args.numel == 0)) return;
+  if (TAPIR_UNLIKELY(args.op == Pointwise::pow && !args.operands[2].data)) {
+    const PointwiseArgs simple = with_simple_power(args);
+    if (simple.op != args.op) return pointwise(simple);
+  }
   const PointwiseLoop loop = loop_of(args);
   if (TAPIR_LIKELY(args.direct)) {
     direct(args, loop);

@@ -147,9 +147,22 @@ TAPIR_VEC void store_bools(Mask<T> m, uint8_t* p, int64_t n) {
 TAPIR_VEC Mask<T> load_bools(const uint8_t* p, int64_t n, T) {
   using D = typename Vec<T>::D;
   constexpr int64_t kLanes = Vec<T>::kLanes;
+#if HWY_TARGET != HWY_SCALAR
+  if (n == kLanes) {
+    const hn::Rebind<uint8_t, D> d8;
+    const hn::Rebind<uint32_t, D> d32;
+    const hn::RebindToUnsigned<D> du;
+    const auto wide = hn::PromoteTo(d32, hn::LoadU(d8, p));
+    if constexpr (sizeof(T) == 4) {
+      return {hn::RebindMask(D(), hn::Not(hn::Eq(wide, hn::Zero(du))))};
+    } else {
+      return {hn::RebindMask(D(), hn::Not(hn::Eq(hn::PromoteTo(du, wide), hn::Zero(du))))};
+    }
+  }
+#endif
   HWY_ALIGN T lanes[kLanes];
   for (int64_t i = 0; i < kLanes; ++i) lanes[i] = i < n && p[i] ? T(1) : T(0);
-  return {hn::Ne(hn::Load(D(), lanes), hn::Zero(D()))};
+  return {hn::Not(hn::Eq(hn::Load(D(), lanes), hn::Zero(D())))};
 }
 #undef TAPIR_VEC
 
