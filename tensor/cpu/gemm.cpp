@@ -44,6 +44,8 @@ using detail::Product;
 
 constexpr int64_t kTaskMultiplies = 1 << 19;  // multiply-adds worth handing to another thread, about 4 µs
 constexpr int64_t kTaskBytes = 128 << 10;     // of a matrix that is read once, likewise
+constexpr int64_t kLongDots = 256;            // from here on, dot products of a few more rows pay
+constexpr double kOneDnnElements = 300e3;     // of A, B and C together
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -86,12 +88,12 @@ void run_columns(void (*kernel)(const Product<T>&), const Product<T>& p, int64_t
                [&](int64_t lo, int64_t hi) { kernel(part(p, 0, p.m, lo * unit, std::min(p.n, hi * unit))); });
 }
 
-/// Runs the blocked kernel, the result cut into a grid of about equal pieces.
+/// Runs a kernel on the result cut into a grid of about equal pieces.
 template <class T>
-void run_grid(const detail::BlockKernel<T>& kernel, const Product<T>& p) {
+void run_grid(void (*run)(const Product<T>&), const detail::BlockKernel<T>& kernel, const Product<T>& p) {
   const int64_t threads = get_num_threads();
   const double multiplies = static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
-  if (threads == 1 || multiplies < 2 * kTaskMultiplies || in_parallel()) return kernel.run(p);
+  if (threads == 1 || multiplies < 2 * kTaskMultiplies || in_parallel()) return run(p);
   const int64_t most_rows = divide_up(p.m, kernel.rows), most_columns = divide_up(p.n, kernel.columns);
   const int64_t wanted = multiplies < 2 * kTaskMultiplies * threads
                              ? static_cast<int64_t>(multiplies / kTaskMultiplies)
@@ -117,7 +119,7 @@ void run_grid(const detail::BlockKernel<T>& kernel, const Product<T>& p) {
   parallel_for(0, grid_rows * grid_columns, 1, [&](int64_t lo, int64_t hi) {
     for (int64_t task = lo; task < hi; ++task) {
       const int64_t i = task / grid_columns * rows, j = task % grid_columns * columns;
-      if (i < p.m) kernel.run(part(p, i, std::min(p.m, i + rows), j, std::min(p.n, j + columns)));
+      if (i < p.m) run(part(p, i, std::min(p.m, i + rows), j, std::min(p.n, j + columns)));
     }
   });
 }
@@ -135,10 +137,27 @@ bool prefer_swapped(const detail::BlockKernel<T>& kernel, const Product<T>& p) {
   return turned < plain;
 }
 
+/// Whether oneDNN is faster: where the matrices do not fit the second-level cache, since its kernels hide
+/// that memory better, but not where a few rows meet a B that is contiguous along k, which it would have to
+/// turn.
+bool onednn_pays(const detail::BlockKernel<float>& kernel, const Product<float>& p) {
+#if defined(__x86_64__)
+  const double elements = static_cast<double>(p.m) * static_cast<double>(p.k) +
+                          static_cast<double>(p.k) * static_cast<double>(p.n) +
+                          static_cast<double>(p.m) * static_cast<double>(p.n);
+  if (kernel.lanes < 8 || elements < kOneDnnElements || p.m < 8 || p.n < 16) return false;
+  return p.b_col == 1 || (p.m > 64 && p.n > 64);
+#else
+  (void)kernel, (void)p;
+  return false;
+#endif
+}
+
 template <class T>
 void run(const Product<T>& p) {
   const detail::VectorKernels<T>& vector = detail::vector_kernels<T>();
-  if (p.m <= vector.dot_rows && p.b_row == 1 && (p.a_col == 1 || p.m == 1)) {
+  const int64_t dot_rows = p.k >= kLongDots ? 2 * vector.dot_rows : vector.dot_rows;
+  if (p.m <= dot_rows && p.b_row == 1 && (p.a_col == 1 || p.m == 1)) {
     Product<T> q = p;
     if (p.a_col != 1) {
       T* const x = static_cast<T*>(detail::scratch(p.k * static_cast<int64_t>(sizeof(T))));
@@ -148,7 +167,7 @@ void run(const Product<T>& p) {
     }
     return run_columns(vector.dot, q, 4);
   }
-  if (p.n <= vector.dot_rows && p.a_col == 1) {
+  if (p.n <= dot_rows && p.a_col == 1) {
     Product<T> q = swapped(p);
     if (p.b_row != 1) {
       T* const x = static_cast<T*>(detail::scratch(p.n * p.k * static_cast<int64_t>(sizeof(T))));
@@ -166,7 +185,10 @@ void run(const Product<T>& p) {
     return run_columns(vector.axpy, swapped(p), 64);
   }
   const detail::BlockKernel<T>& block = detail::block_kernel<T>();
-  run_grid(block, prefer_swapped(block, p) ? swapped(p) : p);
+  if constexpr (std::is_same_v<T, float>) {
+    if (onednn_pays(block, p)) return run_grid(detail::onednn_gemm, block, p);
+  }
+  run_grid(block.run, block, prefer_swapped(block, p) ? swapped(p) : p);
 }
 
 /// C = beta C + bias.

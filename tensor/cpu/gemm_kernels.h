@@ -49,6 +49,9 @@ const BlockKernel<T>& block_kernel();
 template <class T>
 const VectorKernels<T>& vector_kernels();
 
+/// By oneDNN, on the calling thread; C, bias: `c_col` and `bias_col` are 1.
+void onednn_gemm(const Product<float>& product);
+
 /// Scratch memory of the calling thread, aligned to 64 bytes, at least `bytes` long. Valid until the next
 /// call.
 void* scratch(int64_t bytes);

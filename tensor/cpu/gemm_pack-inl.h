@@ -13,65 +13,89 @@
 HWY_BEFORE_NAMESPACE();
 namespace tapir::cpu::detail::HWY_NAMESPACE {
 
-/// One vector whose 128-bit block b comes from `rows[b] + at`.
-template <class T>
-HWY_INLINE V<T> load_blocks(const T* const* rows, int64_t at) {
-  const Tag<T> d;
-  V<T> v = hn::LoadDup128(d, rows[0] + at);
-  for (int64_t b = 1; b < kLanes<T> / kGroup<T>; ++b) {
-    const auto before = hn::FirstN(d, static_cast<size_t>(b * kGroup<T>));
-    v = hn::IfThenElse(before, v, hn::LoadDup128(d, rows[b] + at));
-  }
-  return v;
-}
-
 /// dst[k * width + i] = src[i * stride + k]: `count <= width` lines that are contiguous along k become a
 /// panel. The rest of a panel's row is left undefined, but only within the vector that holds the last of the
 /// `count`.
 template <class T>
 void pack_across(const T* src, int64_t stride, int64_t count, int64_t depth, T* dst, int64_t width) {
   const Tag<T> d;
-  constexpr int64_t L = kLanes<T>, G = kGroup<T>;
-  for (int64_t i = 0; i < count; i += L) {
-    // Lines past the last repeat it: nobody reads those lanes.
-    const T* rows[G][L / G];
-    for (int64_t r = 0; r < L; ++r) rows[r % G][r / G] = src + std::min(i + r, count - 1) * stride;
-    const int64_t lanes = std::min(L, width - i);
-    T* out = dst + i;
+  constexpr int64_t L = kLanes<T>, G = kGroup<T>, kBlocks = L / G;
+  hn::Mask<Tag<T>> mask[kBlocks];
+  for (int64_t b = 1; b < kBlocks; ++b)
+    mask[b] = hn::Ge(hn::Iota(d, T(0)), hn::Set(d, static_cast<T>(b * G)));
+  for (int64_t i = 0; i < count; i += L, src += L * stride, dst += L) {
+    const int64_t lines = std::min(L, count - i), lanes = std::min(L, width - i);
     int64_t k = 0;
-    for (; k + G <= depth; k += G) {
-      V<T> v[G];
-      for (int64_t r = 0; r < G; ++r) v[r] = load_blocks(rows[r], k);
-      transpose_blocks(v);
-      for (int64_t q = 0; q < G; ++q, out += width) {
-        if (lanes == L) {
-          hn::StoreU(v[q], d, out);
-        } else {
-          store_partial(v[q], out, lanes);
+    T* out = dst;
+    // A vector's 128-bit block b comes from line b * G + r; lines past the last repeat it, for lanes that
+    // nobody reads.
+    const auto turn = [&](const auto& line) HWY_ATTR {
+      for (; k + G <= depth; k += G) {
+        V<T> v[G];
+#pragma GCC unroll 4
+        for (int64_t r = 0; r < G; ++r) {
+          v[r] = hn::LoadDup128(d, line(0, r));
+#pragma GCC unroll 4
+          for (int64_t b = 1; b < kBlocks; ++b) {
+            v[r] = hn::IfThenElse(mask[b], hn::LoadDup128(d, line(b, r)), v[r]);
+          }
+        }
+        transpose_blocks(v);
+#pragma GCC unroll 4
+        for (int64_t q = 0; q < G; ++q, out += width) {
+          if (lanes == L) {
+            hn::StoreU(v[q], d, out);
+          } else {
+            store_partial(v[q], out, lanes);
+          }
         }
       }
+    };
+    if (lines % G == 0) {
+      const T* start[kBlocks];
+      for (int64_t b = 0; b < kBlocks; ++b) start[b] = src + std::min(b * G, lines - G) * stride;
+      turn([&](int64_t b, int64_t r) HWY_ATTR { return start[b] + r * stride + k; });
+    } else {
+      turn([&](int64_t b, int64_t r) HWY_ATTR { return src + std::min(b * G + r, lines - 1) * stride + k; });
     }
     for (; k < depth; ++k, out += width) {
-      for (int64_t r = 0; r < std::min(L, count - i); ++r) out[r] = rows[r % G][r / G][k];
+      for (int64_t r = 0; r < lines; ++r) out[r] = src[r * stride + k];
     }
   }
 }
 
-/// dst[k * width + i] = src[k * stride + i], i < count; zeros up to `width`.
+/// dst[k * width + i] = src[k * stride + i], i < count; zeros up to `width`, which exceeds count by less than
+/// a vector.
 template <class T>
 void pack_along(const T* src, int64_t stride, int64_t count, int64_t depth, T* dst, int64_t width) {
-  const Tag<T> d;
   constexpr int64_t L = kLanes<T>;
+  const Tag<T> d;
+  const int64_t whole = count / L * L;
+  const int64_t last = std::min(L, width - whole);  // lanes to write
   for (int64_t k = 0; k < depth; ++k, src += stride, dst += width) {
-    int64_t i = 0;
-    for (; i + L <= count; i += L) hn::StoreU(hn::LoadU(d, src + i), d, dst + i);
-    if (i < count) {
-      const V<T> v = load_partial(src + i, count - i);
-      if (i + L <= width) {
-        hn::StoreU(v, d, dst + i);
-      } else {
-        store_partial(v, dst + i, width - i);
-      }
+    for (int64_t i = 0; i < whole; i += L) hn::StoreU(hn::LoadU(d, src + i), d, dst + i);
+    if (whole == count) continue;
+    const V<T> v = load_partial(src + whole, count - whole);
+    if (last == L) {
+      hn::StoreU(v, d, dst + whole);
+    } else {
+      store_partial(v, dst + whole, last);
+    }
+  }
+}
+
+/// `panels` panels of `kVectors` vectors each at once, panel after panel in dst: reads whole lines of src,
+/// which the processor foresees, instead of a short piece of each.
+template <class T, int kVectors>
+void pack_panels(const T* src, int64_t stride, int64_t panels, int64_t depth, T* dst) {
+  constexpr int64_t kWidth = kVectors * kLanes<T>;
+  const Tag<T> d;
+  for (int64_t k = 0; k < depth; ++k, src += stride, dst += kWidth) {
+    const T* from = src;
+    T* to = dst;
+    for (int64_t p = 0; p < panels; ++p, from += kWidth, to += depth * kWidth) {
+#pragma GCC unroll 4
+      for (int64_t v = 0; v < kWidth; v += kLanes<T>) hn::StoreU(hn::LoadU(d, from + v), d, to + v);
     }
   }
 }

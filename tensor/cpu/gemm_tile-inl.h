@@ -6,6 +6,7 @@
 #define TAPIR_CPU_GEMM_TILE_INL_H_
 #endif
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -17,11 +18,16 @@ namespace tapir::cpu::detail::HWY_NAMESPACE {
 // Note [Tiles]
 //
 // A tile of C, `rows` by `vectors` SIMD vectors, stays in registers while k runs: for each k one row of B is
-// loaded as vectors and each element of a column of A is broadcast. With 32 registers 14 x 2 vectors use 28
-// accumulators and need 16 loads for 28 multiply-adds; with 16 registers 6 x 2 use 12. Few rows get 4
+// loaded as vectors and each element of a column of A is broadcast. With 32 registers 8 x 3 vectors use 24
+// accumulators and need 11 loads for 24 multiply-adds; with 16 registers 6 x 2 use 12. Few rows get 4
 // vectors, so that there are enough independent sums to hide the latency of the multiply-add.
-inline constexpr int kTileRows = kManyRegisters ? 14 : 6;
+//
+// Every kAhead steps the kernel asks for memory it will need: rows of C, and the next rows of A where they
+// come from far away, since the processor does not foresee walks across rows.
+inline constexpr int kTileRows = kManyRegisters ? 8 : 6;
+inline constexpr int kTileVectors = kManyRegisters ? 3 : 2;
 inline constexpr int kWideRows = kManyRegisters ? 6 : 2;
+inline constexpr int64_t kAhead = 8;
 
 template <class T>
 struct Tile {
@@ -30,6 +36,7 @@ struct Tile {
   const T* b;
   int64_t b_k;
   int64_t k;
+  int64_t a_ahead;  // distance to what is prefetched, 0 for none
   T alpha, beta;
   T* c;
   int64_t c_row, c_col;
@@ -107,36 +114,39 @@ HWY_NOINLINE void tile(const Tile<T>& t) {
   }
   const T* HWY_RESTRICT b = t.b;
   const int64_t b_k = t.b_k;
-  if constexpr (kRowStride) {
-    // Few pointers, three rows on each, or the registers do not suffice.
-    const T* a[(kRows + 2) / 3];
-    const int64_t step = t.a_row;
+  // Row i of A: where rows lie apart, few pointers, three rows on each, or the registers do not suffice.
+  constexpr int kStarts = kRowStride ? (kRows + 2) / 3 : 1;
+  const int64_t a_row = kRowStride ? t.a_row : 1, a_k = kRowStride ? 1 : t.a_k;
+  const T* a[kStarts];
 #pragma GCC unroll 16
-    for (int i = 0; i < (kRows + 2) / 3; ++i) a[i] = t.a + 3 * i * step;
-    for (int64_t k = 0; k < t.k; ++k, b += b_k) {
-      V<T> x[kVectors];
+  for (int i = 0; i < kStarts; ++i) a[i] = t.a + 3 * i * a_row;
+  const auto row_of_a = [&](int i) HWY_ATTR { return kRowStride ? a[i / 3] + i % 3 * a_row : a[0] + i; };
+
+  const T* c_ahead = t.c;
+  int64_t c_rows = t.c_col == 1 ? kRows : 0;
+  const int64_t c_rows_at_once = kRows * kAhead / t.k + 1;
+  for (int64_t left = t.k; left > 0; left -= kAhead) {
+    for (int64_t r = std::min(c_rows, c_rows_at_once); r > 0; --r, --c_rows, c_ahead += t.c_row) {
 #pragma GCC unroll 16
-      for (int v = 0; v < kVectors; ++v) x[v] = hn::LoadU(d, b + v * L);
-#pragma GCC unroll 16
-      for (int i = 0; i < kRows; ++i) {
-        const V<T> y = hn::Set(d, a[i / 3][i % 3 * step + k]);
-#pragma GCC unroll 16
-        for (int v = 0; v < kVectors; ++v) sum[i][v] = hn::MulAdd(y, x[v], sum[i][v]);
-      }
+      for (int v = 0; v < kVectors; ++v) __builtin_prefetch(c_ahead + v * L, 1);
     }
-  } else {
-    const T* HWY_RESTRICT a = t.a;
-    const int64_t a_k = t.a_k;
-    for (int64_t k = 0; k < t.k; ++k, a += a_k, b += b_k) {
+    if (t.a_ahead != 0) {
+#pragma GCC unroll 16
+      for (int i = 0; i < kRows; ++i) __builtin_prefetch(row_of_a(i) + t.a_ahead);
+    }
+    for (int64_t q = std::min(left, kAhead); q > 0; --q) {
       V<T> x[kVectors];
 #pragma GCC unroll 16
       for (int v = 0; v < kVectors; ++v) x[v] = hn::LoadU(d, b + v * L);
 #pragma GCC unroll 16
       for (int i = 0; i < kRows; ++i) {
-        const V<T> y = hn::Set(d, a[i]);
+        const V<T> y = hn::Set(d, *row_of_a(i));
 #pragma GCC unroll 16
         for (int v = 0; v < kVectors; ++v) sum[i][v] = hn::MulAdd(y, x[v], sum[i][v]);
       }
+      b += b_k;
+#pragma GCC unroll 16
+      for (int i = 0; i < kStarts; ++i) a[i] += a_k;
     }
   }
   const V<T> alpha = hn::Set(d, t.alpha);
@@ -157,12 +167,22 @@ HWY_NOINLINE void tile(const Tile<T>& t) {
   for (int v = 0; v < kVectors; ++v) {
     bias[v] = t.bias != nullptr ? hn::LoadU(d, t.bias + v * L) : hn::Zero(d);
   }
+  T* c = t.c;
+  if (t.beta == T(0)) {
 #pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) {
-    T* c = t.c + i * t.c_row;
+    for (int i = 0; i < kRows; ++i, c += t.c_row) {
 #pragma GCC unroll 16
-    for (int v = 0; v < kVectors; ++v) {
-      hn::StoreU(blend(hn::MulAdd(alpha, sum[i][v], bias[v]), t.beta, c + v * L, L), d, c + v * L);
+      for (int v = 0; v < kVectors; ++v) hn::StoreU(hn::MulAdd(alpha, sum[i][v], bias[v]), d, c + v * L);
+    }
+  } else {
+    const V<T> beta = hn::Set(d, t.beta);
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i, c += t.c_row) {
+#pragma GCC unroll 16
+      for (int v = 0; v < kVectors; ++v) {
+        const V<T> old = hn::MulAdd(beta, hn::LoadU(d, c + v * L), bias[v]);
+        hn::StoreU(hn::MulAdd(alpha, sum[i][v], old), d, c + v * L);
+      }
     }
   }
 }
@@ -175,14 +195,17 @@ constexpr auto tiles_of(std::integer_sequence<int, kRows...>) {
   return std::array<TileFn<T>, sizeof...(kRows)>{&tile<T, kRows + 1, kVectors, kRowStride>...};
 }
 
-/// The kernel for `rows` (1 to kTileRows; kWideRows where `vectors` is 4) by `vectors` (1, 2 or 4).
+/// The kernel for `rows` (1 to kTileRows; kWideRows where `vectors` is 4) by `vectors` (1 to kTileVectors, or
+/// 4).
 template <class T, bool kRowStride>
 HWY_INLINE TileFn<T> tile_for(int64_t rows, int64_t vectors) {
-  static constexpr auto one = tiles_of<T, 1, kRowStride>(std::make_integer_sequence<int, kTileRows>());
-  static constexpr auto two = tiles_of<T, 2, kRowStride>(std::make_integer_sequence<int, kTileRows>());
-  static constexpr auto four = tiles_of<T, 4, kRowStride>(std::make_integer_sequence<int, kWideRows>());
+  static constexpr auto all = std::make_integer_sequence<int, kTileRows>();
+  static constexpr auto one = tiles_of<T, 1, kRowStride>(all);
+  static constexpr auto two = tiles_of<T, 2, kRowStride>(all);
+  static constexpr auto most = tiles_of<T, kTileVectors, kRowStride>(all);
+  static constexpr auto wide = tiles_of<T, 4, kRowStride>(std::make_integer_sequence<int, kWideRows>());
   const auto at = static_cast<size_t>(rows - 1);
-  return vectors == 1 ? one[at] : vectors == 2 ? two[at] : four[at];
+  return vectors == 1 ? one[at] : vectors == 2 ? two[at] : vectors == kTileVectors ? most[at] : wide[at];
 }
 
 }  // namespace tapir::cpu::detail::HWY_NAMESPACE
