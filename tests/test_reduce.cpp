@@ -206,7 +206,7 @@ TEST_CASE("keepdim, and dimensions from the end or none") {
   CHECK(values::sizes(raw::sum(x, {}, true)) == std::vector<int64_t>{1, 1, 1});
   CHECK(values::sizes(raw::argmax(x, std::nullopt)).empty());
   CHECK(values::sizes(raw::argmax(x, 1, true)) == std::vector<int64_t>{2, 1, 4});
-  const Tensor scalar = values::make({3}, {});
+  const Tensor scalar = values::make({3}, IntArrayRef());
   CHECK(values::of(raw::sum(scalar, {0})) == std::vector<double>{3});
   CHECK(values::of(raw::max_with_index(scalar, -1).second) == std::vector<double>{0});
   CHECK_THROWS_AS(raw::sum(x, {3}), IndexError);

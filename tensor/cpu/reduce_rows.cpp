@@ -127,9 +127,9 @@ void logsumexp_columns(const T* p, int64_t rows, int64_t stride, int64_t cols, T
     const Panel<T> panel{std::min(L, cols - j)};
     V<T> top = panel.load(p + j);
     for (int64_t r = 1; r < rows; ++r) top = extreme<T, false>(top, panel.load(p + r * stride + j));
-    V<T> sum = splat(T(0));
-    for (int64_t r = 0; r < rows; ++r)
-      sum = hn::Add(sum, exp_of_negative<T>(hn::Sub(panel.load(p + r * stride + j), top)));
+    const V<T> sum = sum_in_blocks<T>(rows, [&](int64_t r) HWY_ATTR {
+      return exp_of_negative<T>(hn::Sub(panel.load(p + r * stride + j), top));
+    });
     HWY_ALIGN T tops[kLanes<T>], sums[kLanes<T>];
     hn::Store(top, Tag<T>(), tops);
     hn::Store(sum, Tag<T>(), sums);

@@ -124,6 +124,19 @@ HWY_INLINE T row_sum_exp(const T* p, int64_t n, T shift) {
       [](V<T> a, V<T> b) { return hn::Add(a, b); }));
 }
 
+/// Sum of f(0), ..., f(n - 1), in blocks, whose sums lose less than one long sum.
+template <class T, class F>
+HWY_INLINE V<T> sum_in_blocks(int64_t n, F f) {
+  V<T> sum = splat(T(0));
+  for (int64_t r = 0; r < n;) {
+    const int64_t end = r + 32 < n ? r + 32 : n;
+    V<T> part = f(r);
+    while (++r < end) part = hn::Add(part, f(r));
+    sum = hn::Add(sum, part);
+  }
+  return sum;
+}
+
 /// Calls f(vector of x, i) and stores its result at y[i...], for all n values of a row.
 template <class T, class F>
 HWY_INLINE void map_row(const T* x, T* y, int64_t n, F f) {

@@ -55,12 +55,11 @@ void softmax_columns(const T* x, T* y, int64_t n, int64_t stride, int64_t count)
   const auto save = [=](V<T> v, T* p) { full ? hn::StoreU(v, d, p) : store_first(v, p, count); };
   V<T> top = load(x);
   for (int64_t r = 1; r < n; ++r) top = extreme<T, false>(top, load(x + r * stride));
-  V<T> sum = splat(T(0));
-  for (int64_t r = 0; r < n; ++r) {
+  const V<T> sum = sum_in_blocks<T>(n, [&](int64_t r) HWY_ATTR {
     const V<T> e = exp_of_negative<T>(hn::Sub(load(x + r * stride), top));
-    sum = hn::Add(sum, e);
     if constexpr (!kLog) save(e, y + r * stride);
-  }
+    return e;
+  });
   if constexpr (kLog) {
     HWY_ALIGN T lanes[kLanes<T>];
     hn::Store(sum, d, lanes);
@@ -98,9 +97,10 @@ void softmax_backward_columns(const T* g, const T* y, T* out, int64_t n, int64_t
   const bool full = count == kLanes<T>;
   const auto load = [=](const T* p) { return full ? hn::LoadU(d, p) : load_first(p, count, T(0)); };
   const auto save = [=](V<T> v, T* p) { full ? hn::StoreU(v, d, p) : store_first(v, p, count); };
-  V<T> sum = splat(T(0));
-  for (int64_t i = 0; i < n * stride; i += stride)
-    sum = kLog ? hn::Add(sum, load(g + i)) : hn::MulAdd(load(g + i), load(y + i), sum);
+  const V<T> sum = sum_in_blocks<T>(n, [&](int64_t r) HWY_ATTR {
+    const V<T> gv = load(g + r * stride);
+    return kLog ? gv : hn::Mul(gv, load(y + r * stride));
+  });
   for (int64_t i = 0; i < n * stride; i += stride) {
     if constexpr (kLog)
       save(hn::NegMulAdd(exp_of_negative<T>(load(y + i)), sum, load(g + i)), out + i);
