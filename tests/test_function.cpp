@@ -103,8 +103,7 @@ TEST_CASE("a function with a backward of one's own") {
   Tensor y = Cube::apply(x, 2.0);
   CHECK_SAME(y.detach(), f64({2, -16}));
   CHECK(contains(y.grad_fn()->name(), "Cube"));
-  CHECK(contains(describe_call_site(y.grad_fn()->call_site()),
-                 "test_function.cpp:" + std::to_string(line)));
+  CHECK(contains(describe_call_site(y.grad_fn()->call_site()), "test_function.cpp:" + std::to_string(line)));
   y.backward(f64({1, 10}));
   CHECK_SAME(x.grad(), f64({6, 240}));
   const std::string freed = message_of<AutogradError>([&] { y.backward(f64({1, 1})); });

@@ -184,7 +184,7 @@ Tensor tanh_backward(const Tensor& g, const Tensor& y) {
   return binary<kReadsB, kReadsBoth>(
       Pointwise::tanh_backward, "TanhBackwardBackward", g, y,
       [](const Tensor& gg, const Tensor&, const Tensor& v) { return tanh_backward(gg, v); },
-      [](const Tensor& gg, const Tensor& u, const Tensor& v) { return mul(mul(gg, u), mul(v, Scalar(-2))); });
+      [](const Tensor& gg, const Tensor& u, const Tensor& v) { return mul(gg, mul(mul(v, Scalar(-2)), u)); });
 }
 Tensor sigmoid_backward(const Tensor& g, const Tensor& y) {
   return binary<kReadsB, kReadsBoth>(
@@ -310,35 +310,24 @@ Tensor pow(const Scalar& a, const Tensor& b) {
 }
 
 namespace {
-// The gradient goes to the chosen input, half to each at a tie.
-template <class Wins>
-Tensor share_gradient(const Tensor& g, const Tensor& mine, const Tensor& other, Wins wins) {
+// The gradient goes to the chosen input, half to each at a tie; where one is NaN, each gets all of it.
+Tensor share_gradient(const Tensor& g, const Tensor& mine, const Tensor& other, const Tensor& loses) {
   const Tensor half = mul(g, Scalar(0.5));
-  return where(eq(mine, other), half, where(wins(mine, other), g, Scalar(0)));
+  return where(eq(mine, other), half, where(loses, Scalar(0), g));
 }
 }  // namespace
 
 Tensor maximum(const Tensor& a, const Tensor& b) {
-  constexpr auto wins = [](const Tensor& x, const Tensor& y) { return gt(x, y); };
   return binary<kReadsBoth, kReadsBoth>(
       Pointwise::maximum, "MaximumBackward", a, b,
-      [](const Tensor& g, const Tensor& u, const Tensor& v) {
-        return share_gradient(g, u, v, decltype(wins){});
-      },
-      [](const Tensor& g, const Tensor& u, const Tensor& v) {
-        return share_gradient(g, v, u, decltype(wins){});
-      });
+      [](const Tensor& g, const Tensor& u, const Tensor& v) { return share_gradient(g, u, v, lt(u, v)); },
+      [](const Tensor& g, const Tensor& u, const Tensor& v) { return share_gradient(g, v, u, lt(v, u)); });
 }
 Tensor minimum(const Tensor& a, const Tensor& b) {
-  constexpr auto wins = [](const Tensor& x, const Tensor& y) { return lt(x, y); };
   return binary<kReadsBoth, kReadsBoth>(
       Pointwise::minimum, "MinimumBackward", a, b,
-      [](const Tensor& g, const Tensor& u, const Tensor& v) {
-        return share_gradient(g, u, v, decltype(wins){});
-      },
-      [](const Tensor& g, const Tensor& u, const Tensor& v) {
-        return share_gradient(g, v, u, decltype(wins){});
-      });
+      [](const Tensor& g, const Tensor& u, const Tensor& v) { return share_gradient(g, u, v, gt(u, v)); },
+      [](const Tensor& g, const Tensor& u, const Tensor& v) { return share_gradient(g, v, u, gt(v, u)); });
 }
 
 #define TAPIR_COMPARISON(name) \
@@ -355,6 +344,25 @@ TAPIR_COMPARISON(logical_or)
 
 // --- with a number ---
 
+namespace {
+// The kernel of one tensor that computes x^e, if there is one: faster, and what PyTorch takes (its sqrt gives
+// NaN for -inf, where pow gives inf).
+std::optional<Pointwise> power_kernel(const Tensor& x, const Scalar& exponent) {
+  if (!is_floating_point(x.dtype())) return std::nullopt;
+  const double e = exponent.to_double();
+  if (e == 2) return Pointwise::square;
+  if (e == 0.5) return Pointwise::sqrt;
+  if (e == -0.5) return Pointwise::rsqrt;
+  if (e == -1) return Pointwise::reciprocal;
+  return std::nullopt;
+}
+void check_power(const Tensor& x, const Scalar& b) {
+  TAPIR_CHECK_AS(ValueError, is_floating_point(x.dtype()) || b.isFloatingPoint() || b.to_int64() >= 0,
+                 "pow: {} to the negative integer power {}; cast to a floating-point dtype first", x.dtype(),
+                 b.to_int64());
+}
+}  // namespace
+
 Tensor detail::binary_scalar(const Tensor& x, const Scalar& b, Pointwise op) {
   const void* site = TAPIR_HERE;
   if (op == Pointwise::div) {
@@ -363,10 +371,9 @@ Tensor detail::binary_scalar(const Tensor& x, const Scalar& b, Pointwise op) {
     return y;
   }
   if (op == Pointwise::pow) {
-    TAPIR_CHECK_AS(ValueError, is_floating_point(x.dtype()) || b.isFloatingPoint() || b.to_int64() >= 0,
-                   "pow: {} to the negative integer power {}; cast to a floating-point dtype first",
-                   x.dtype(), b.to_int64());
-    Tensor y = raw::binary(op, x, b);
+    check_power(x, b);
+    const std::optional<Pointwise> kernel = power_kernel(x, b);
+    Tensor y = kernel ? raw::unary(*kernel, x) : raw::binary(op, x, b);
     if (recording(x)) {
       auto* node = record<PowScalarBackward>(site, y, x);
       node->exponent = b;
@@ -391,11 +398,15 @@ namespace {
 
 struct ClampBackward final : NodeOf<1, 1> {
   const char* name() const override { return "ClampBackward"; }
+  void backward(Grads g, GradSink& sink) override { sink.set(0, clamp_backward(g[0], saved(0), low, high)); }
+  Scalar low, high;
+};
+// Linear in g, and flat in x wherever it has a derivative.
+struct ClampBackwardBackward final : NodeOf<2, 1> {
+  const char* name() const override { return "ClampBackwardBackward"; }
   void backward(Grads g, GradSink& sink) override {
-    const Tensor x = saved(0);
-    Tensor inside = ge(x, low);
-    inside = logical_and(inside, le(x, high));
-    sink.set(0, where(inside, g[0], Scalar(0)));
+    if (sink.wants(0)) sink.set(0, clamp_backward(g[0], saved(0), low, high));
+    if (sink.wants(1)) sink.set(1, zero_gradient(g[0]));
   }
   Scalar low, high;
 };
@@ -419,6 +430,17 @@ Tensor where_of(const Tensor& condition, raw::Operand a, raw::Operand b, const v
 }
 
 }  // namespace
+
+Tensor clamp_backward(const Tensor& g, const Tensor& x, const Scalar& low, const Scalar& high) {
+  Tensor y = raw::binary(Pointwise::clamp_backward, g, x, {low, high});
+  if (recording(g, x)) {
+    auto* node = record<ClampBackwardBackward>(TAPIR_HERE, y, g, x);
+    node->low = low;
+    node->high = high;
+    if (requires_grad(g)) node->save_input(0, x);
+  }
+  return y;
+}
 
 Tensor clamp(const Tensor& x, const std::optional<Scalar>& min, const std::optional<Scalar>& max) {
   TAPIR_CHECK_AS(ValueError, min || max, "clamp: neither min nor max was given; give at least one");
@@ -472,8 +494,8 @@ struct LerpBackward final : NodeOf<2> {
 struct AddcmulBackward final : NodeOf<3, 2> {
   const char* name() const override { return "AddcmulBackward"; }
   void backward(Grads g, GradSink& sink) override {
-    if (sink.wants(1)) sink.set(1, mul(mul(g[0], saved(1)), value));
-    if (sink.wants(2)) sink.set(2, mul(mul(g[0], saved(0)), value));
+    if (sink.wants(1)) sink.set(1, mul(g[0], mul(saved(1), value)));
+    if (sink.wants(2)) sink.set(2, mul(g[0], mul(saved(0), value)));
     sink.set(0, std::move(g[0]));
   }
   Scalar value;
@@ -482,7 +504,7 @@ struct AddcdivBackward final : NodeOf<3, 2> {
   const char* name() const override { return "AddcdivBackward"; }
   void backward(Grads g, GradSink& sink) override {
     const Tensor b = saved(1);
-    if (sink.wants(1)) sink.set(1, mul(div(g[0], b), value));
+    if (sink.wants(1)) sink.set(1, mul(g[0], div(raw::full({}, value, b.dtype(), b.device()), b)));
     if (sink.wants(2)) sink.set(2, mul(mul(g[0], div(div(saved(0), b), b)), -value));
     sink.set(0, std::move(g[0]));
   }
@@ -600,7 +622,11 @@ void detail::binary_inplace(const Tensor& x, const Tensor& b, Pointwise op, Bina
 void detail::binary_inplace(const Tensor& x, const Scalar& b, Pointwise op) {
   const char* name = pointwise_info(op).in_place;
   check_inplace(x, name);
-  if (!recording(x)) return raw::pointwise_into(op, x, {x, b});
+  if (!recording(x)) {
+    if (op == Pointwise::pow) check_power(x, b);
+    const std::optional<Pointwise> kernel = op == Pointwise::pow ? power_kernel(x, b) : std::nullopt;
+    return kernel ? raw::pointwise_into(*kernel, x, {x}) : raw::pointwise_into(op, x, {x, b});
+  }
   CallSite site(TAPIR_HERE);
   raw::check_writable(x, name);
   take_over(x, binary_scalar(frozen(x), b, op), name);

@@ -51,9 +51,9 @@ TAPIR_API Tensor div(const Tensor& a, const Tensor& b);
 /// a^b; a negative integer power of integers throws ValueError
 TAPIR_API Tensor pow(const Tensor& a, const Tensor& b);
 TAPIR_API Tensor pow(const Scalar& a, const Tensor& b);
-/// The larger; NaN where either is. At a tie each gets half of the gradient.
+/// The larger; NaN where either is. At a tie each gets half of the gradient, at a NaN each gets all of it.
 TAPIR_API Tensor maximum(const Tensor& a, const Tensor& b);
-/// The smaller; NaN where either is. At a tie each gets half of the gradient.
+/// The smaller; NaN where either is. At a tie each gets half of the gradient, at a NaN each gets all of it.
 TAPIR_API Tensor minimum(const Tensor& a, const Tensor& b);
 TAPIR_API Tensor eq(const Tensor& a, const Tensor& b);           ///< a == b, bool
 TAPIR_API Tensor ne(const Tensor& a, const Tensor& b);           ///< a != b, bool
@@ -87,6 +87,8 @@ TAPIR_API Tensor addcdiv(const Tensor& x, const Tensor& a, const Tensor& b, cons
 TAPIR_API Tensor tanh_backward(const Tensor& g, const Tensor& y);     ///< g * (1 - y^2)
 TAPIR_API Tensor sigmoid_backward(const Tensor& g, const Tensor& y);  ///< g * y * (1 - y)
 TAPIR_API Tensor relu_backward(const Tensor& g, const Tensor& y);     ///< g where y > 0, else 0
+/// g where low <= x <= high, else 0
+TAPIR_API Tensor clamp_backward(const Tensor& g, const Tensor& x, const Scalar& low, const Scalar& high);
 
 /// Sums x over the dimensions in which it was broadcast from `sizes`.
 TAPIR_API Tensor sum_to_size(const Tensor& x, IntArrayRef sizes);

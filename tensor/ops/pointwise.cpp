@@ -134,9 +134,9 @@ void launch(const PointwiseInfo& info, PointwiseArgs& args, const Tensor& out, c
   ops[0].dtype = out.dtype();
   const Layout& lo = out.layout_of();
   bool contiguous = true;
-  bool direct = out.dtype() == args.compute ||
-                (out.dtype() == kBool &&
-                 (info.dtypes == PointwiseClass::Compare || info.dtypes == PointwiseClass::Logical));
+  // What the kernel writes: x.eq_(y) of floats, say, is converted.
+  const bool gives_bool = info.dtypes == PointwiseClass::Compare || info.dtypes == PointwiseClass::Logical;
+  bool direct = out.dtype() == (gives_bool ? kBool : args.compute);
   bool permuted = !lo.contiguous;
   for (int i = 0; i < n; ++i) {
     set_operand(ops[i + 1], inputs[i], device);

@@ -22,6 +22,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 INTS = [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64]
 FLOATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 ALL = INTS + FLOATS + [torch.bool]
+HALVES = (torch.float16, torch.bfloat16)
 
 
 def number(v, dtype):
@@ -53,7 +54,7 @@ def text(t):
 
 class Table:
     def __init__(self, file):
-        self.file, self.lines, self.defs = file, [], {}
+        self.file, self.lines, self.defs, self.gradients = file, [], {}, {}
 
     def define(self, key, t):
         self.defs[key] = text(t)
@@ -66,19 +67,42 @@ class Table:
                 return "@" + key
         return line
 
-    def case(self, op, inputs, run, grad=True, **attributes):
+    def gradient_of(self, r):
+        """A random gradient for r, the same for all results of its sizes and dtype."""
+        key = (tuple(r.shape), r.dtype)
+        if key not in self.gradients:
+            g = torch.randint(-8, 9, r.shape).to(r.dtype) / 4
+            self.define("g%d" % len(self.gradients), g)
+            self.gradients[key] = g
+        return self.gradients[key]
+
+    def case(self, op, inputs, run, grad=True, through_float=False, **attributes):
         """run(*inputs) -> tensor or tuple. Gradients for floating inputs, with a random gradient of each result."""
         wrt = [i for i, x in enumerate(inputs) if grad and x.dtype in (torch.float32, torch.float64)]
         args = [x.detach().clone().requires_grad_(i in wrt) for i, x in enumerate(inputs)]
-        results = run(*args)
+        try:
+            if through_float and any(a.dtype in HALVES for a in args):
+                raise RuntimeError("not implemented for half types without rounding in between")
+            results = run(*args)
+        except RuntimeError as e:
+            if "not implemented for" not in str(e):
+                raise
+            # Half types that PyTorch's CPU lacks: computed in float32 and rounded once.
+            results = run(*[a.float() if a.dtype in HALVES else a for a in args])
+            half = next(a.dtype for a in args if a.dtype in HALVES)
+            results = results if isinstance(results, (tuple, list)) else [results]
+            results = [r.to(half) if r.dtype == torch.float32 else r for r in results]
         results = list(results) if isinstance(results, (tuple, list)) else [results]
+        for r in results:
+            if r.requires_grad and r.dtype in (torch.float32, torch.float64):
+                self.gradient_of(r)
         self.lines.append(" ".join(["case", op] + ["%s=%s" % (k, v) for k, v in attributes.items()]))
         self.lines += ["in " + self.tensor(x) for x in inputs]
         roots, gouts = [], []
         for r in results:
             self.lines.append("out " + self.tensor(r))
             if r.requires_grad and r.dtype in (torch.float32, torch.float64):
-                g = torch.randint(-8, 9, r.shape).to(r.dtype) / 4
+                g = self.gradient_of(r)
                 self.lines.append("gout " + self.tensor(g))
                 roots.append(r)
                 gouts.append(g)
@@ -220,8 +244,289 @@ def graph_programs():
     table.write()
 
 
+# --- the ops: each case is one row's call (tests/support/ops_table.cpp) ---
+
+
+def specials(dtype):
+    """Values at which formulas break, and some plain ones."""
+    if dtype == torch.bool:
+        return torch.tensor([True, False, True])
+    if not dtype.is_floating_point:
+        info = torch.iinfo(dtype)
+        plain = [0, 1, 2, 3, 7, 11, 50, 100, info.max, info.max - 1, info.min, info.min + 1]
+        return torch.tensor(plain + ([-1, -2, -3, -8, -50] if info.min < 0 else []), dtype=dtype)
+    info = torch.finfo(dtype)
+    v = [0.0, -0.0, 1, -1, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5, 3.5, 0.1, -0.3, math.pi, -10, 20, 88, -88, 104, 710, -746]
+    v += [math.inf, -math.inf, math.nan, info.max, -info.max, info.tiny, -info.tiny, info.tiny / 4, info.eps, 1e-4]
+    v += [-1e-3, 3e4, -6e4, 0.9999, 1.0001, -0.9999]
+    return torch.cat([torch.tensor(v, dtype=torch.float64), torch.randn(8, dtype=torch.float64) * 2]).to(dtype)
+
+
+def pairs(dtype):
+    """Every pair of a few values."""
+    if dtype == torch.bool:
+        v = torch.tensor([True, False])
+    elif not dtype.is_floating_point:
+        info = torch.iinfo(dtype)
+        v = torch.tensor([0, 1, 2, 3, 5, info.max, info.min] + ([-1, -3] if info.min < 0 else []), dtype=dtype)
+    else:
+        info = torch.finfo(dtype)
+        v = [0.0, -0.0, 1, -1, 0.5, -2.5, 3, math.inf, -math.inf, math.nan, info.tiny, info.max]
+        v = torch.tensor(v, dtype=torch.float64).to(dtype)
+    return v.repeat_interleave(len(v)), v.repeat(len(v))
+
+
+def defined(table, what, make):
+    for d in ALL:
+        made = make(d)
+        for i, t in enumerate(made if isinstance(made, tuple) else (made,)):
+            table.define("%s%d.%s" % (what, i, name(d)), t)
+            table.inputs.setdefault((what, d), []).append(t)
+
+
+UNARY = "abs sign square exp expm1 log log1p sqrt rsqrt reciprocal sin cos tanh sigmoid erf relu neg".split()
+ROUNDING = "floor ceil round trunc".split()
+PREDICATES = "isnan isinf isfinite logical_not".split()
+BINARY = "add sub mul div maximum minimum eq ne lt le gt ge logical_and logical_or pow".split()
+
+
+def pointwise():
+    table = Table("pointwise")
+    torch.manual_seed(2)
+    table.inputs = {}
+    defined(table, "x", specials)
+    defined(table, "p", pairs)
+    for op in UNARY + ROUNDING + PREDICATES:
+        f = getattr(torch, op)
+        for d in ALL:
+            if d == torch.bool and op in ("neg", "relu", "sign", "abs", "square") + tuple(ROUNDING):
+                continue  # not defined, or not worth it
+            if op in ROUNDING and not d.is_floating_point and op != "trunc":
+                continue  # integers are what they are: PyTorch 1.13 lacks some of them
+            x = table.inputs["x", d]
+            if op == "log1p" and d.is_floating_point:  # SLEEF's overflows near the largest number
+                x = [torch.where(x[0] == torch.finfo(d).max, torch.ones_like(x[0]) * 3e4, x[0])]
+            table.case(op, x, f)
+    for op in BINARY:
+        f = getattr(torch, op)
+        for d in ALL:
+            if d == torch.bool and op in ("sub", "pow", "div", "maximum", "minimum"):
+                continue
+            a, b = table.inputs["p", d]
+            if op == "pow" and d == torch.float64:  # SLEEF's overflows at the largest number to the power 1
+                keep = ~((a == torch.finfo(d).max) & (b == 1))
+                a, b = a[keep], b[keep]
+            if op == "pow" and not d.is_floating_point:
+                a, b = a[(b >= 0) & (b < 6)], b[(b >= 0) & (b < 6)]
+            table.case(op, [a, b], f)
+    # with a number
+    for d in (torch.float32, torch.float64, torch.float16, torch.int32, torch.uint8):
+        x = table.inputs["x", d][0]
+        for op in ("add", "sub", "mul", "div", "eq", "lt", "ge"):
+            f = getattr(torch, op)
+            for s in (3, 0, 2.5):
+                table.case(op + "_number", [x], lambda t, f=f, s=s: f(t, s), s=s)
+        for s in (0, 1, 2, 3) + ((-1, -2, 0.5, -0.5, 2.5) if d.is_floating_point else ()):
+            table.case("pow_number", [x], lambda t, s=s: torch.pow(t, s), s=s, through_float=True)
+        table.case("add_alpha", [x, x.flip(0)], lambda a, b: torch.add(a, b, alpha=3), alpha=3, through_float=True)
+        table.case("sub_alpha", [x, x.flip(0)], lambda a, b: torch.sub(a, b, alpha=2), alpha=2, through_float=True)
+        table.case("clamp", [x], lambda t: torch.clamp(t, 1, 3), lo=1, hi=3)
+        table.case("clamp", [x], lambda t: torch.clamp(t, min=2), lo=2)
+        table.case("clamp", [x], lambda t: torch.clamp(t, max=2), hi=2)
+        if d.is_floating_point:
+            y, z = x.flip(0), x.roll(5)
+            for w in (0.25, 0.75, 1.0):
+                table.case("lerp", [x, y], lambda a, b, w=w: torch.lerp(a, b, w), w=w)
+            table.case("addcmul", [x, y, z], lambda a, b, c: torch.addcmul(a, b, c, value=0.5), v=0.5)
+            table.case("addcdiv", [x, y, z], lambda a, b, c: torch.addcdiv(a, b, c, value=-0.5), v=-0.5)
+    for d in ALL:
+        x = table.inputs["x", d][0]
+        c = torch.arange(len(x)) % 3 == 0
+        table.case("where", [c, x, x.flip(0)], torch.where)
+        if d.is_floating_point:
+            table.case("masked_fill", [x, c], lambda x, m: x.masked_fill(m, -2.5), v=-2.5)
+    x32, x64 = table.inputs["x", torch.float32][0], table.inputs["x", torch.float64][0]
+    for x in (x32, x64):
+        g = x.flip(0)
+        table.case("tanh_backward", [g, x.tanh()], lambda g, y: torch.ops.aten.tanh_backward(g, y))
+        table.case("sigmoid_backward", [g, x.sigmoid()], lambda g, y: torch.ops.aten.sigmoid_backward(g, y))
+        table.case("relu_backward", [g, x.relu()], lambda g, y: torch.ops.aten.threshold_backward(g, y, 0))
+        table.case("clamp_backward", [g, x], lambda g, x: torch.where((x >= 1) & (x <= 3), g, torch.zeros_like(g)),
+                   lo=1, hi=3)
+    # broadcasting, and what comes of two dtypes
+    a, b = torch.randn(3, 1, 2, dtype=torch.float64), torch.randn(4, 1, dtype=torch.float64).exp()
+    for op in ("add", "sub", "mul", "div", "maximum", "pow"):
+        table.case(op, [a.abs() if op == "pow" else a, b], getattr(torch, op))
+    table.case("where", [torch.tensor([[True], [False]]), torch.randn(3, dtype=torch.float64),
+                         torch.randn(4, 1, 1, dtype=torch.float64)], torch.where)
+    for d in ALL:
+        for e in ALL:
+            u, v = torch.tensor([1, 0, 1], dtype=d), torch.tensor([1, 1, 0], dtype=e)
+            for op in ("mul", "add", "le"):
+                table.case(op, [u, v], getattr(torch, op), grad=False)
+                table.case(op, [u, v[0]], getattr(torch, op), grad=False)
+            table.case("div", [u, v[:2].repeat(2)[1:]], torch.div, grad=False)
+    table.write()
+
+
+def reductions():
+    table = Table("reduce")
+    torch.manual_seed(3)
+
+    def draw(d, *sizes):
+        if d == torch.bool:
+            return torch.rand(sizes) < 0.7
+        if not d.is_floating_point:
+            return torch.randint(0, 7, sizes).to(d)
+        return torch.randn(sizes, dtype=torch.float64).to(d)
+
+    for d in ALL:
+        x = draw(d, 3, 4, 2)
+        table.define("x." + name(d), x)
+        for dims in (None, (0,), (1,), (2,), (-1, 0), (0, 1, 2)):
+            for keep in ((False, True) if dims else (False,)):
+                attributes = {"keep": int(keep)}
+                if dims:
+                    attributes["dim"] = ",".join(map(str, dims))
+                k = dict(dim=dims, keepdim=keep) if dims else {}
+                table.case("sum", [x], lambda t: torch.sum(t, **k), **attributes)
+                if d.is_floating_point:
+                    table.case("mean", [x], lambda t: torch.mean(t, **k), **attributes)
+                    if dims:
+                        table.case("logsumexp", [x], lambda t: torch.logsumexp(t, **k), **attributes)
+                    if d not in HALVES:
+                        table.case("norm", [x], lambda t: torch.norm(t, p=2, **k), **attributes)
+                if dims is None or len(dims) == 1:
+                    k1 = dict(dim=dims[0], keepdim=keep) if dims else {}
+                    for op in ("all", "any"):
+                        table.case(op, [x], lambda t: getattr(torch, op)(t, **k1), **attributes)
+                    if d != torch.bool:
+                        for op in ("argmax", "argmin"):
+                            table.case(op, [x], lambda t: getattr(torch, op)(t, **k1), **attributes)
+                        for op in ("max", "min"):
+                            table.case(op, [x], lambda t: getattr(torch, op)(t, **k1), **attributes)
+    for d in (torch.float32, torch.float64):
+        odd = torch.tensor([[1, math.inf, 2], [-math.inf, -math.inf, -math.inf], [math.nan, 1, math.inf], [0.5, 0.5, -3],
+                            [800, 801, 3], [-900, -1000, -1001]], dtype=torch.float64).to(d)
+        x = draw(d, 2, 3, 4)
+        for t, dims in ((odd, (0, 1)), (x, (0, 1, -1)), (x[0, 0, 0], (0,)), (draw(d, 1, 5), (0, 1)), (draw(d, 0, 3), (0, 1))):
+            for dim in dims:
+                table.case("softmax", [t], lambda v: torch.softmax(v, dim), dim=dim)
+                table.case("log_softmax", [t], lambda v: torch.log_softmax(v, dim), dim=dim)
+                if t.dim():
+                    table.case("logsumexp", [t], lambda v: torch.logsumexp(v, dim), dim=dim, keep=0)
+                    table.case("sum", [t], lambda v: torch.sum(v, dim), dim=dim, keep=0)
+        for op in ("max", "min"):
+            table.case(op, [odd], lambda t: getattr(torch, op)(t, dim=1), dim=1, keep=0)
+            table.case(op, [torch.ones(4, dtype=d)], lambda t: getattr(torch, op)(t), keep=0)  # ties share
+        table.case("sum", [draw(d, 0)], torch.sum, keep=0)
+        table.case("mean", [draw(d, 2, 0)], lambda t: torch.mean(t, 0), dim=0, keep=0)
+        table.case("norm", [torch.zeros(3, dtype=d)], torch.norm, keep=0)
+        long = draw(d, 3, 1000)
+        table.case("sum", [long], lambda t: torch.sum(t, 1), dim=1, keep=0)
+    table.write()
+
+
+def products():
+    table = Table("matmul")
+    torch.manual_seed(4)
+    for d in (torch.float32, torch.float64):
+        r = lambda *sizes: torch.randn(sizes, dtype=torch.float64).to(d)
+        shapes = [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 4)), ((2, 3), (3, 4)), ((5, 2, 3), (3,)), ((3,), (5, 3, 2)),
+                  ((5, 2, 3), (3, 4)), ((2, 3), (5, 3, 4)), ((5, 2, 3), (5, 3, 4)), ((1, 2, 3), (5, 3, 1)),
+                  ((2, 1, 2, 3), (4, 3, 2)), ((2, 4, 1, 3), (2, 1, 3, 2)), ((0, 3), (3, 2)), ((2, 0), (0, 3)),
+                  ((3, 2, 0), (3, 0, 2)), ((1, 1), (1, 1)), ((17, 9), (9, 5))]
+        for a, b in shapes:
+            table.case("matmul", [r(*a), r(*b)], torch.matmul)
+        table.case("mm", [r(3, 4), r(4, 2)], torch.mm)
+        table.case("bmm", [r(3, 2, 4), r(3, 4, 2)], torch.bmm)
+        table.case("mv", [r(3, 4), r(4)], torch.mv)
+        table.case("dot", [r(5), r(5)], torch.dot)
+        for c in ((3, 2), (2,), (3, 1), ()):
+            for alpha, beta in ((1, 1), (0.5, -2), (2, 0)):
+                table.case("addmm", [r(*c), r(3, 4), r(4, 2)],
+                           lambda c, a, b: torch.addmm(c, a, b, alpha=alpha, beta=beta), alpha=alpha, beta=beta)
+        linear = torch.nn.functional.linear
+        for x, w in (((5, 3), (4, 3)), ((3,), (4, 3)), ((2, 5, 3), (4, 3)), ((0, 3), (4, 3))):
+            table.case("linear", [r(*x), r(*w)], linear)
+            table.case("linear", [r(*x), r(*w), r(4)], linear)
+    table.write()
+
+
+def indexing():
+    table = Table("index")
+    torch.manual_seed(5)
+    for d in (torch.float32, torch.float64, torch.int64, torch.bool, torch.bfloat16):
+        r = lambda *sizes: (torch.randn(sizes, dtype=torch.float64) * 4).to(d)
+        for dim in (0, 1, -1):
+            a = [3, 4, 2]
+            b = list(a)
+            b[dim] = 5
+            table.case("cat", [r(*a), r(*b), r(*a)], lambda *t: torch.cat(t, dim), dim=dim)
+            table.case("stack", [r(3, 2), r(3, 2)], lambda *t: torch.stack(t, dim), dim=dim)
+            i = torch.tensor([1, 0, 1, 1])
+            table.case("index_select", [r(2, 3, 2), i], lambda x, i: torch.index_select(x, dim, i), dim=dim)
+            g = torch.randint(0, 2, (2, 3, 2))
+            table.case("gather", [r(2, 3, 2), g], lambda x, i: torch.gather(x, dim, i), dim=dim)
+            if d != torch.bool and d.is_floating_point:
+                table.case("scatter_add", [r(2, 3, 2), g, r(2, 3, 2)],
+                           lambda x, i, s: torch.scatter_add(x, dim, i, s), dim=dim)
+        table.case("cat", [r(0), r(2, 3)], lambda *t: torch.cat(t, 0), dim=0)
+        table.case("repeat", [r(2, 3)], lambda x: x.repeat(2, 1, 2), repeats="2,1,2")
+    for d in (torch.float32, torch.float64):
+        w = torch.randn(5, 3, dtype=torch.float64).to(d)
+        for sizes in ((4,), (2, 3), (), (0,)):
+            i = torch.randint(0, 5, sizes)
+            table.case("embedding", [w, i], lambda w, i: torch.nn.functional.embedding(i, w))
+            table.case("embedding", [w, i], lambda w, i: torch.nn.functional.embedding(i, w, padding_idx=2), pad=2)
+    for a, b in ((torch.float32, torch.float64), (torch.int64, torch.float16), (torch.bool, torch.uint8)):
+        table.case("cat", [torch.ones(2, dtype=a), torch.zeros(1, dtype=b)], lambda *t: torch.cat(t), grad=False, dim=0)
+    table.write()
+
+
+def losses():
+    table = Table("loss")
+    torch.manual_seed(6)
+    F = torch.nn.functional
+    reductions = ("none", "mean", "sum")
+    for d in (torch.float32, torch.float64):
+        r = lambda *sizes: torch.randn(sizes, dtype=torch.float64).to(d)
+        for sizes, target in (((4,), ()), ((3, 4), (3,)), ((2, 4, 3), (2, 3)), ((0, 4), (0,))):
+            x, t, w = r(*sizes), torch.randint(0, 4, target), torch.rand(4, dtype=torch.float64).to(d) + 0.5
+            for k, how in enumerate(reductions):
+                table.case("nll_loss", [x.log_softmax(0 if x.dim() == 1 else 1), t],
+                           lambda x, t: F.nll_loss(x, t, reduction=how), reduction=k)
+                for smooth in (0.0, 0.1):
+                    table.case("cross_entropy", [x, t],
+                               lambda x, t: F.cross_entropy(x, t, reduction=how, label_smoothing=smooth),
+                               reduction=k, smooth=smooth)
+                    table.case("cross_entropy_weight", [x, t, w],
+                               lambda x, t, w: F.cross_entropy(x, t, w.detach(), reduction=how, label_smoothing=smooth),
+                               reduction=k, smooth=smooth)
+                    if x.dim() > 1 and x.numel():
+                        table.case("cross_entropy", [x, t],
+                                   lambda x, t: F.cross_entropy(x, t, reduction=how, ignore_index=int(t.flatten()[0]),
+                                                                label_smoothing=smooth),
+                                   reduction=k, smooth=smooth, ignore=int(t.flatten()[0]))
+                        q = r(*sizes).softmax(1)
+                        table.case("cross_entropy_probabilities", [x, q],
+                                   lambda x, q: F.cross_entropy(x, q, reduction=how, label_smoothing=smooth),
+                                   reduction=k, smooth=smooth)
+                if x.dim() > 1:
+                    table.case("nll_loss_weight", [x.log_softmax(1), t, w],
+                               lambda x, t, w: F.nll_loss(x, t, w.detach(), reduction=how), reduction=k)
+        for k, how in enumerate(reductions):
+            table.case("mse_loss", [r(3, 2), r(3, 2)], lambda x, y: F.mse_loss(x, y, reduction=how), reduction=k)
+    table.write()
+
+
 def main():
     graph_programs()
+    pointwise()
+    reductions()
+    products()
+    indexing()
+    losses()
 
 
 if __name__ == "__main__":
