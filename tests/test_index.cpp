@@ -203,8 +203,9 @@ TEST_CASE("bad indices are refused before anything is read or changed") {
     CHECK_THROWS_AS(gather(x, 0, values::ints({bad}, {1, 1})), IndexError);
     CHECK_THROWS_AS(scatter_add(x, 0, values::ints({bad}, {1, 1}), x), IndexError);
   }
-  CHECK_THROWS_WITH(index_select(x, 0, values::ints({7})),
-                    Catch::Contains("index_select") && Catch::Contains("7") && Catch::Contains("size 3"));
+  CHECK_THROWS_WITH(index_select(x, 0, values::ints({7})), ContainsSubstring("index_select") &&
+                                                               ContainsSubstring("7") &&
+                                                               ContainsSubstring("size 3"));
   CHECK_THROWS_AS(index_select(x, 0, values::make({0})), DTypeError);
   CHECK_THROWS_AS(index_select(x, 0, values::ints({0}, {1, 1})), ShapeError);
   CHECK_THROWS_AS(index_select(x, 2, values::ints({0})), IndexError);

@@ -152,7 +152,7 @@ TEST_CASE("a weight used many times gets the sum of its gradients") {
 TEST_CASE("products of what does not fit are refused") {
   const Tensor a = values::random({3, 4}), b = values::random({3, 4});
   CHECK_THROWS_AS(mm(a, b), ShapeError);
-  CHECK_THROWS_WITH(mm(a, b), Catch::Contains("mm") && Catch::Contains("[3, 4] and [3, 4]"));
+  CHECK_THROWS_WITH(mm(a, b), ContainsSubstring("mm") && ContainsSubstring("[3, 4] and [3, 4]"));
   CHECK_THROWS_AS(matmul(a, b), ShapeError);
   CHECK_THROWS_AS(matmul(values::random({}), a), ShapeError);
   CHECK_THROWS_AS(matmul(values::random({2, 3, 4}), values::random({3, 4, 2})), ShapeError);
@@ -163,6 +163,6 @@ TEST_CASE("products of what does not fit are refused") {
   CHECK_THROWS_AS(dot(a, a), ShapeError);
   CHECK_THROWS_AS(mv(a, a), ShapeError);
   CHECK_THROWS_AS(mm(a, values::random({4, 2}, kFloat64)), DTypeError);
-  CHECK_THROWS_WITH(mm(a, values::random({4, 2}, kFloat64)), Catch::Contains("float32 and float64"));
+  CHECK_THROWS_WITH(mm(a, values::random({4, 2}, kFloat64)), ContainsSubstring("float32 and float64"));
   CHECK_THROWS_AS(mm(values::random({2, 2}, kBool), values::random({2, 2}, kBool)), DTypeError);
 }
