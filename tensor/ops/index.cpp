@@ -197,6 +197,25 @@ Joined joined_type(const char* op, TensorList tensors) {
   return j;
 }
 
+/// Copies the rows of t, of `run` elements each, `stride` elements apart into out, from element `start` on.
+void place(const Tensor& out, int64_t start, int64_t stride, const Tensor& t, int64_t outer, int64_t run) {
+  const Tensor src = contiguous(t);
+  if (src.numel() == 0) return;
+  CopyArgs args;
+  args.dst = out.impl()->data + static_cast<size_t>(start) * out.itemsize();
+  args.src = src.data_ptr();
+  args.dst_dtype = out.dtype();
+  args.src_dtype = src.dtype();
+  args.ndim = outer == 1 ? 1 : 2;
+  args.numel = src.numel();
+  args.sizes[0] = outer;
+  args.dst_strides[0] = stride;
+  args.src_strides[0] = run;
+  args.sizes[args.ndim - 1] = run;
+  args.dst_strides[args.ndim - 1] = args.src_strides[args.ndim - 1] = 1;
+  require(&KernelTable::copy, out.device(), "cat")(args);
+}
+
 bool is_left_out(const Tensor& t) { return t.dim() == 1 && t.numel() == 0; }
 
 }  // namespace
@@ -221,12 +240,13 @@ Tensor cat(TensorList tensors, int64_t dim) {
     sizes[d] += s[d];
   }
   Tensor out = Tensor::empty(sizes, type.dtype, type.device);
+  const Middle m(out.layout_of(), d);
   int64_t start = 0;
   for (const Tensor& t : tensors) {
     if (is_left_out(t)) continue;
-    const int64_t n = t.layout_of().sizes[d];
-    copy_into(out.alias(out.layout_of().narrow(d, start, n)), t);
-    start += n;
+    const int64_t run = t.layout_of().sizes[d] * m.inner;
+    place(out, start, m.n * m.inner, t, m.outer, run);
+    start += run;
   }
   return out;
 }
@@ -242,8 +262,9 @@ Tensor stack(TensorList tensors, int64_t dim) {
   Dims sizes = each;
   sizes.insert(static_cast<size_t>(d), static_cast<int64_t>(tensors.size()));
   Tensor out = Tensor::empty(sizes, type.dtype, type.device);
+  const Middle m(out.layout_of(), d);
   for (size_t k = 0; k < tensors.size(); ++k)
-    copy_into(out.alias(out.layout_of().select(d, static_cast<int64_t>(k))), tensors[k]);
+    place(out, static_cast<int64_t>(k) * m.inner, m.n * m.inner, tensors[k], m.outer, m.inner);
   return out;
 }
 

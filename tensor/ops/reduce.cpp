@@ -84,9 +84,12 @@ Dims kept_sizes(const Layout& l, uint32_t mask, bool keepdim) {
 Tensor reduce_dense(Kind k, const Tensor& x, uint32_t mask, bool keepdim) {
   const Layout& l = x.layout_of();
   int order[kMaxDims], n = 0;
-  for (int d = 0; d < static_cast<int>(l.dim()); ++d)
-    if (l.sizes[d] != 1) order[n++] = d;
-  std::stable_sort(order, order + n, [&](int a, int b) { return l.strides[a] > l.strides[b]; });
+  for (int d = 0; d < static_cast<int>(l.dim()); ++d) {  // by falling stride
+    if (l.sizes[d] == 1) continue;
+    int at = n++;
+    for (; at > 0 && l.strides[order[at - 1]] < l.strides[d]; --at) order[at] = order[at - 1];
+    order[at] = d;
+  }
   Group groups[kMaxDims];
   int count = 0, runs = 0;
   for (int i = 0; i < n; ++i) {
