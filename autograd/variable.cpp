@@ -154,7 +154,8 @@ void Tensor::set_data(const Tensor& other) const {
         leaf->output.device == o.device) {
       leaf->grad = std::move(grad);
     } else {
-      LeafNode& fresh = make_leaf(other.alias(o.layout));
+      const Tensor shape = other.alias(o.layout);  // holds the leaf until this tensor does
+      LeafNode& fresh = make_leaf(shape);
       Ref<AutogradSlot> slot = Ref<AutogradSlot>::share(&fresh);
       fresh.grad = std::move(grad);
       fresh.requires_grad = required;
