@@ -1,0 +1,28 @@
+// Named choices that options and nn::init take, under libtorch's names.
+#pragma once
+
+#include <cstdint>
+
+namespace tapir {
+
+/// What a loss does with the losses of the elements; the values are those of PyTorch's Reduction.
+enum class LossReduction : int64_t { None = 0, Mean = 1, Sum = 2 };
+inline constexpr LossReduction kNone = LossReduction::None;  ///< one loss per element
+inline constexpr LossReduction kMean = LossReduction::Mean;
+inline constexpr LossReduction kSum = LossReduction::Sum;
+
+/// Whether nn::init keeps the variance of the forward (fan in) or of the backward (fan out).
+enum class FanMode : uint8_t { FanIn, FanOut };
+inline constexpr FanMode kFanIn = FanMode::FanIn;
+inline constexpr FanMode kFanOut = FanMode::FanOut;
+
+/// The function after the layer, for nn::init.
+enum class Nonlinearity : uint8_t { Linear, Sigmoid, Tanh, ReLU, LeakyReLU, SELU };
+inline constexpr Nonlinearity kLinear = Nonlinearity::Linear;
+inline constexpr Nonlinearity kSigmoid = Nonlinearity::Sigmoid;
+inline constexpr Nonlinearity kTanh = Nonlinearity::Tanh;
+inline constexpr Nonlinearity kReLU = Nonlinearity::ReLU;
+inline constexpr Nonlinearity kLeakyReLU = Nonlinearity::LeakyReLU;
+inline constexpr Nonlinearity kSELU = Nonlinearity::SELU;
+
+}  // namespace tapir

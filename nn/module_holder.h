@@ -1,0 +1,99 @@
+// ModuleHolder: a shared handle to a module that is used like the module, and TAPIR_MODULE, which declares
+// one.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include "tapir/tensor/macros.h"
+
+namespace tapir::nn {
+
+namespace detail {
+struct HolderBase {};  // all holders derive from it
+[[noreturn]] TAPIR_API TAPIR_COLD void empty_holder_failure();
+
+template <class T>
+inline constexpr bool is_holder = std::is_base_of_v<HolderBase, std::decay_t<T>>;
+template <class T, bool = is_holder<T>>
+struct ModuleType {
+  using type = T;
+};
+template <class T>
+struct ModuleType<T, true> {
+  using type = typename T::ContainedType;
+};
+/// The module type behind a holder, or the type itself.
+template <class T>
+using module_type_t = typename ModuleType<T>::type;
+}  // namespace detail
+
+/// Shared ownership of a module. `Linear fc(4, 5)` makes a LinearImpl; `Linear fc{nullptr}` is empty until
+/// one is assigned; copies share the module. Using an empty holder throws ValueError.
+template <class Contained>
+class ModuleHolder : public detail::HolderBase {
+ protected:
+  std::shared_ptr<Contained> impl_;
+
+ public:
+  using ContainedType = Contained;
+  /// A default-constructed module.
+  ModuleHolder() : impl_(make_default()) {}
+  ModuleHolder(std::nullptr_t) {}  // NOLINT
+  /// A module made from the arguments.
+  template <class Head, class... Tail>
+  requires(!(sizeof...(Tail) == 0 &&
+             (std::is_base_of_v<ModuleHolder, std::decay_t<Head>> ||
+              std::is_convertible_v<Head, std::shared_ptr<Contained>>))) explicit ModuleHolder(Head&& head,
+                                                                                               Tail&&... tail)
+      : impl_(new Contained(std::forward<Head>(head), std::forward<Tail>(tail)...)) {}
+  ModuleHolder(std::shared_ptr<Contained> module) : impl_(std::move(module)) {}  // NOLINT
+
+  explicit operator bool() const noexcept { return impl_ != nullptr; }
+  bool is_empty() const noexcept { return impl_ == nullptr; }
+  Contained* operator->() const { return get(); }
+  Contained& operator*() const { return *get(); }
+  Contained* get() const {
+    if (TAPIR_UNLIKELY(impl_ == nullptr)) detail::empty_holder_failure();
+    return impl_.get();
+  }
+  const std::shared_ptr<Contained>& ptr() const {
+    get();
+    return impl_;
+  }
+  /// forward(arguments...)
+  template <class... Args>
+  decltype(auto) operator()(Args&&... args) const {
+    return get()->forward(std::forward<Args>(args)...);
+  }
+
+ private:
+  static std::shared_ptr<Contained> make_default() {
+    static_assert(std::is_default_constructible_v<Contained>,
+                  "this module has no default constructor: give the holder the constructor's arguments, or "
+                  "nullptr for an empty holder");
+    return std::shared_ptr<Contained>(new Contained);
+  }
+};
+
+/// Prints the module.
+template <class Stream, class Contained>
+requires requires(Stream& s, const Contained& c) { s << c; }
+Stream& operator<<(Stream& stream, const ModuleHolder<Contained>& holder) {
+  stream << *holder;
+  return stream;
+}
+
+}  // namespace tapir::nn
+
+/// Declares the holder `Name` of the module type `ImplType`.
+#define TAPIR_MODULE_IMPL(Name, ImplType)                    \
+  class Name : public ::tapir::nn::ModuleHolder<ImplType> {  \
+   public:                                                   \
+    using ::tapir::nn::ModuleHolder<ImplType>::ModuleHolder; \
+    using Impl [[maybe_unused]] = ImplType;                  \
+  }
+/// Declares the holder `Name` of `NameImpl`.
+#define TAPIR_MODULE(Name) TAPIR_MODULE_IMPL(Name, Name##Impl)

@@ -1,0 +1,47 @@
+// What PyTorch gives for the cases of oracle/make_nn.py, by name.
+#pragma once
+
+#include <cmath>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "support/catch.h"
+#include "support/values.h"
+
+namespace nn_oracle {
+
+inline const std::vector<double>& expected(const std::string& name) {
+  static const std::map<std::string, std::vector<double>> values = {
+#include "oracle/nn.inc"
+  };
+  INFO("case " << name);
+  REQUIRE(values.count(name) == 1);
+  return values.at(name);
+}
+
+/// The float64 numbers that make_nn.py uses too: 0.5 sin(phase + 0.37 i).
+inline tapir::Tensor wave(tapir::IntArrayRef sizes, double phase) {
+  std::vector<double> v(static_cast<size_t>(tapir::count(sizes)));
+  for (size_t i = 0; i < v.size(); ++i) v[i] = 0.5 * std::sin(phase + 0.37 * static_cast<double>(i));
+  return values::make(v, sizes, tapir::kFloat64);
+}
+
+/// Compares with a relative tolerance of `tolerance` of the largest value; 0 means to the bit.
+inline void check(const std::string& name, const std::vector<double>& got, double tolerance) {
+  const std::vector<double>& want = expected(name);
+  INFO("case " << name);
+  REQUIRE(got.size() == want.size());
+  double largest = 0;
+  for (const double w : want) largest = std::max(largest, std::abs(w));
+  for (size_t i = 0; i < got.size(); ++i) {
+    INFO("element " << i << ": got " << got[i] << ", expected " << want[i]);
+    CHECK(std::abs(got[i] - want[i]) <= tolerance * largest);
+  }
+}
+inline void check(const std::string& name, const tapir::Tensor& got, double tolerance) {
+  REQUIRE(got.defined());
+  check(name, values::of(got), tolerance);
+}
+
+}  // namespace nn_oracle
