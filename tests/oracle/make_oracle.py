@@ -520,7 +520,28 @@ def losses():
     table.write()
 
 
+def printing():
+    """What Python prints, between lines of dashes, in the order of tests/test_print.cpp."""
+    f64, f = torch.float64, torch.tensor
+    tensors = [
+        f(3), f(2.5), f([1.0, 2.0]), f([1, -20, 300]), f([True, False]), f([1.5, -2.25, 100.125]),
+        f([1e-5, 1.0]), f([1e9, 1.0]), f([0.0, math.inf, -math.inf, math.nan]), f([1.5, math.nan]), f([12345.0, 1.0]),
+        f([0.0, 0.0]), torch.arange(6).view(2, 3), torch.arange(24.0).view(2, 3, 4), torch.zeros(0), torch.zeros(0, 3),
+        torch.zeros(0, dtype=torch.int64), f([1.5], dtype=f64), f([1, 2], dtype=torch.int32),
+        f([1.5, 2.5], dtype=torch.float16), f([1.5, -2.5], dtype=torch.bfloat16), torch.arange(2000),
+        torch.arange(10000.0).view(100, 100), torch.arange(3000).view(10, 10, 30) / 7, torch.arange(40.0) / 3,
+        torch.arange(6.0).view(2, 3).t(), torch.arange(100).view(2, 50), torch.ones(2, requires_grad=True),
+        torch.arange(12, dtype=f64).view(1, 2, 2, 3), f([-0.0, 1.0]), f([123456789.0]), f(float("nan")), f([0.00001]),
+        torch.full((3, 1001), 7), f([255, 0], dtype=torch.uint8),
+    ]
+    path = os.path.join(HERE, "print.txt")
+    with open(path, "w") as file:
+        file.write("".join(str(t).replace("torch.", "") + "\n---\n" for t in tensors))
+    print("%8d %s" % (os.path.getsize(path), path))
+
+
 def main():
+    printing()
     graph_programs()
     pointwise()
     reductions()
