@@ -21,6 +21,7 @@
 #include "tapir/autograd/grad_mode.h"
 #include "tapir/autograd/gradcheck.h"
 #include "tapir/config.h"
+#include "tapir/cuda/cuda.h"
 #include "tapir/data/collate.h"
 #include "tapir/data/dataloader.h"
 #include "tapir/data/dataset.h"
