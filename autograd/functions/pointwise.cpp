@@ -345,17 +345,6 @@ TAPIR_COMPARISON(logical_or)
 // --- with a number ---
 
 namespace {
-// The kernel of one tensor that computes x^e, if there is one: faster, and what PyTorch takes (its sqrt gives
-// NaN for -inf, where pow gives inf).
-std::optional<Pointwise> power_kernel(const Tensor& x, const Scalar& exponent) {
-  if (!is_floating_point(x.dtype())) return std::nullopt;
-  const double e = exponent.to_double();
-  if (e == 2) return Pointwise::square;
-  if (e == 0.5) return Pointwise::sqrt;
-  if (e == -0.5) return Pointwise::rsqrt;
-  if (e == -1) return Pointwise::reciprocal;
-  return std::nullopt;
-}
 void check_power(const Tensor& x, const Scalar& b) {
   TAPIR_CHECK_AS(ValueError, is_floating_point(x.dtype()) || b.isFloatingPoint() || b.to_int64() >= 0,
                  "pow: {} to the negative integer power {}; cast to a floating-point dtype first", x.dtype(),
@@ -372,8 +361,7 @@ Tensor detail::binary_scalar(const Tensor& x, const Scalar& b, Pointwise op) {
   }
   if (op == Pointwise::pow) {
     check_power(x, b);
-    const std::optional<Pointwise> kernel = power_kernel(x, b);
-    Tensor y = kernel ? raw::unary(*kernel, x) : raw::binary(op, x, b);
+    Tensor y = raw::binary(op, x, b);
     if (recording(x)) {
       auto* node = record<PowScalarBackward>(site, y, x);
       node->exponent = b;
@@ -624,8 +612,7 @@ void detail::binary_inplace(const Tensor& x, const Scalar& b, Pointwise op) {
   check_inplace(x, name);
   if (!recording(x)) {
     if (op == Pointwise::pow) check_power(x, b);
-    const std::optional<Pointwise> kernel = op == Pointwise::pow ? power_kernel(x, b) : std::nullopt;
-    return kernel ? raw::pointwise_into(*kernel, x, {x}) : raw::pointwise_into(op, x, {x, b});
+    return raw::pointwise_into(op, x, {x, b});
   }
   CallSite site(TAPIR_HERE);
   raw::check_writable(x, name);
