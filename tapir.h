@@ -33,6 +33,7 @@
 #include "tapir/data/sampler.h"
 #include "tapir/data/transform.h"
 #include "tapir/io/safetensors.h"
+#include "tapir/io/serialize.h"
 #include "tapir/nn/activation.h"
 #include "tapir/nn/any.h"
 #include "tapir/nn/dropout.h"

@@ -93,7 +93,7 @@ TEST_CASE("parts of a tensor together give the whole gradient") {
   sum.backward(ones({3}, kFloat64));
   CHECK_SAME(x.grad(), g);
   x.mutable_grad().reset();
-  const auto parts = x.split(IntArrayRef({1, 3}));
+  const auto parts = split(x, {1, 3});
   autograd::backward({parts[1], parts[0]}, {g.slice(0, 1), g.slice(0, 0, 1)});
   CHECK_SAME(x.grad(), g);
 }
