@@ -85,7 +85,7 @@ Allocator& allocator(int device) {
   static auto& allocators = *new std::vector<std::unique_ptr<PoolAllocator>>;
   device = resolve(device);
   std::lock_guard lock(mutex);
-  if (allocators.empty()) allocators.resize(static_cast<size_t>(device_count()));
+  if (allocators.empty()) allocators.resize(static_cast<size_t>(visible_devices()));
   auto& a = allocators[static_cast<size_t>(device)];
   if (!a) a = std::make_unique<PoolAllocator>(device);
   return *a;

@@ -27,7 +27,7 @@ void check_launch(const char* op) {
   if (sync) check(cudaStreamSynchronize(current_stream()), op);
 }
 
-int device_count() {
+int visible_devices() {
   int n = 0;
   if (cudaGetDeviceCount(&n) != cudaSuccess) {
     cudaGetLastError();
@@ -36,21 +36,21 @@ int device_count() {
   return n;
 }
 
-int current_device() {
+int active_device() {
   int device = 0;
-  check(cudaGetDevice(&device), "current_device");
+  check(cudaGetDevice(&device), "active_device");
   return device;
 }
 
 int resolve(int device) {
-  const int n = device_count();
+  const int n = visible_devices();
   if (n == 0) throw DeviceError("cuda: no CUDA device was found; check the driver, or keep tensors on kCPU");
-  if (device < 0) return current_device();
+  if (device < 0) return active_device();
   TAPIR_CHECK_AS(DeviceError, device < n, "cuda: device {} does not exist; there are {}", device, n);
   return device;
 }
 
-DeviceGuard::DeviceGuard(int device) : before_(current_device()) {
+DeviceGuard::DeviceGuard(int device) : before_(active_device()) {
   if (device != before_) check(cudaSetDevice(device), "set_device");
 }
 DeviceGuard::~DeviceGuard() { cudaSetDevice(before_); }
@@ -68,7 +68,7 @@ cublasHandle_t cublas() {
     }
   };
   static thread_local Handles handles;
-  cublasHandle_t& handle = handles.of_device[current_device()];
+  cublasHandle_t& handle = handles.of_device[active_device()];
   if (!handle) check(cublasCreate(&handle), "matmul");
   check(cublasSetStream(handle, current_stream()), "matmul");
   return handle;

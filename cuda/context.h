@@ -14,9 +14,9 @@ void check(cublasStatus_t status, const char* op);
 void check_launch(const char* op);
 
 /// Number of devices; 0 where there is no driver. Makes no context.
-int device_count();
+int visible_devices();
 /// The current device of this thread.
-int current_device();
+int active_device();
 /// `device`, or the current one for -1. Throws DeviceError where there is no such device.
 int resolve(int device);
 

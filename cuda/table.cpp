@@ -74,8 +74,8 @@ void synchronize(int device) {
 
 const CudaSeam& cuda_seam() {
   static constexpr CudaSeam seam = {
-      .device_count = cuda::device_count,
-      .current_device = cuda::current_device,
+      .device_count = cuda::visible_devices,
+      .current_device = cuda::active_device,
       .kernels = cuda::kernels,
       .allocator = cuda::allocator,
       .copy_bytes = cuda::copy_bytes,

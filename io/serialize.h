@@ -5,6 +5,7 @@
 // fails changes nothing.
 #pragma once
 
+#include <concepts>
 #include <iosfwd>
 #include <memory>
 #include <optional>

@@ -261,10 +261,8 @@ class TAPIR_API Tensor {
   TAPIR_METHOD Tensor t() const;
   TAPIR_METHOD Tensor permute(IntArrayRef dims) const;
   TAPIR_METHOD Tensor unsqueeze(int64_t dim) const;
-  TAPIR_METHOD Tensor& unsqueeze_(int64_t dim);
   TAPIR_METHOD Tensor squeeze() const;
   TAPIR_METHOD Tensor squeeze(int64_t dim) const;
-  TAPIR_METHOD Tensor& transpose_(int64_t d0, int64_t d1);
   TAPIR_METHOD Tensor expand(IntArrayRef sizes, bool implicit = false) const;
   TAPIR_METHOD Tensor expand_as(const Tensor& other) const;
   TAPIR_METHOD Tensor select(int64_t dim, int64_t index) const;
