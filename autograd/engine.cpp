@@ -14,6 +14,7 @@
 #include "tapir/tensor/ops/copy.h"
 #include "tapir/tensor/ops/create.h"
 #include "tapir/tensor/ops/pointwise.h"
+#include "tapir/tensor/ops/reduce.h"
 
 namespace tapir {
 
@@ -372,29 +373,48 @@ Tensor& EngineRun::exclusive(Node* n, size_t nr) {
 
 namespace {
 
-// c (m, k) = g^T x + beta * c, with the pairs' rows laid one under the other.
-void sum_products(PendingProducts& p, const Tensor& c, double beta) {
-  Tensor x = p.pairs[0].x, g = p.pairs[0].g;
-  if (p.pairs.size() > 1) {
-    x = Tensor::empty({p.rows, x.size(1)}, x.dtype(), x.device());
-    g = Tensor::empty({p.rows, g.size(1)}, g.dtype(), g.device());
-    int64_t row = 0;
-    for (const auto& pair : p.pairs) {
-      const int64_t rows = pair.x.size(0);
-      for (const auto& [whole, part] : {std::pair(&x, &pair.x), std::pair(&g, &pair.g)}) {
-        CopyArgs args;
-        args.dst = static_cast<std::byte*>(whole->data_ptr()) +
-                   static_cast<size_t>(row * whole->size(1)) * whole->itemsize();
-        args.src = part->data_ptr();
-        args.dst_dtype = args.src_dtype = part->dtype();
-        args.ndim = 1;
-        args.numel = args.sizes[0] = part->numel();
-        args.dst_strides[0] = args.src_strides[0] = 1;
-        if (args.numel) kernels(whole->device()).copy(args);
-      }
-      row += rows;
-    }
+// The x (or g) of all pairs, laid one under the other: (rows, columns).
+Tensor gathered(const PendingProducts& p, Tensor PendingProducts::Pair::*which) {
+  const Tensor& first = p.pairs[0].*which;
+  if (p.pairs.size() == 1) return first;
+  const Tensor whole = Tensor::empty({p.rows, first.size(1)}, first.dtype(), first.device());
+  const KernelTable& table = kernels(whole.device());
+  CopyArgs args;
+  args.dst = whole.data_ptr();
+  args.dst_dtype = args.src_dtype = whole.dtype();
+  args.ndim = 1;
+  args.dst_strides[0] = args.src_strides[0] = 1;
+  for (const auto& pair : p.pairs) {
+    const TensorImpl& part = *(pair.*which).impl();
+    args.src = part.data;
+    args.numel = args.sizes[0] = part.layout.numel;
+    if (args.numel) table.copy(args);
+    args.dst = static_cast<std::byte*>(args.dst) + static_cast<size_t>(args.numel) * item_size(part.dtype);
   }
+  return whole;
+}
+
+// c (n) = the sum of all rows g + beta * c
+void sum_rows(PendingProducts& p, const Tensor& c, double beta) {
+  const Tensor g = gathered(p, &PendingProducts::Pair::g);
+  const Tensor sum = beta == 0 ? c : Tensor::empty(c.sizes(), c.dtype(), c.device());
+  ReduceArgs args{};
+  args.op = Reduction::Sum;
+  args.in = g.data_ptr();
+  args.dtype = args.out_dtype = c.dtype();
+  args.out = sum.data_ptr();
+  args.outer = 1;
+  args.reduced = p.rows;
+  args.inner = c.numel();
+  args.scale = 1;
+  if (args.inner) kernels(c.device()).reduce(args);
+  if (beta != 0) add_in_place(c, sum);
+}
+
+// c (m, k) = g^T x + beta * c over all pairs; where they have no x, the sum of the rows of g.
+void sum_products(PendingProducts& p, const Tensor& c, double beta) {
+  if (!p.pairs[0].x.defined()) return sum_rows(p, c, beta);
+  const Tensor x = gathered(p, &PendingProducts::Pair::x), g = gathered(p, &PendingProducts::Pair::g);
   GemmArgs args{};
   args.dtype = c.dtype();
   args.trans_a = true;
@@ -517,25 +537,18 @@ void GradSink::add_row_sum(size_t i, const Tensor& g) {
   if (!wants(i)) return;
   TAPIR_INTERNAL_CHECK(deferring());
   const Edge& e = node_.edges_[i];
-  const int64_t rows = g.size(0), n = g.size(1);
-  Tensor sum;
-  if (rows == 1) {
-    sum = g.alias(g.layout_of().select(0, 0));
-  } else {
-    const Tensor whole = raw::contiguous(g);
-    sum = Tensor::empty({n}, g.dtype(), g.device());
-    ReduceArgs args{};
-    args.op = Reduction::Sum;
-    args.in = whole.data_ptr();
-    args.dtype = args.out_dtype = g.dtype();
-    args.out = sum.data_ptr();
-    args.outer = 1;
-    args.reduced = rows;
-    args.inner = n;
-    args.scale = 1;
-    if (n) kernels(g.device()).reduce(args);
-  }
-  run_.deliver(&node_, e, std::move(sum));
+  const NodeOutput& o = e.function->outputs_[e.input_nr];
+  // Summed at once while it is in the cache; what waits is one row.
+  Tensor row = raw::contiguous(raw::cast(g.size(0) == 1 ? g : raw::sum(g, {0}, true), o.dtype));
+  if (!(o.sizes.size() == 1 && row.size(1) == o.sizes[0]))
+    wrong_gradient(&node_, *e.function, Dims{row.size(1)}, o.sizes);
+  GradBuffer& b = run_.buffer(e.function.get(), e.input_nr);
+  if (!b.pending) b.pending = new PendingProducts;
+  PendingProducts& p = *b.pending;
+  p.rows += 1;
+  p.bytes += row.nbytes();
+  p.pairs.push_back({Tensor(), std::move(row)});
+  if (p.bytes > kMaxPendingBytes) run_.flush(e.function.get(), e.input_nr, b);
 }
 
 // --- the public functions ---

@@ -8,6 +8,7 @@
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/kernels.h"
 #include "tapir/tensor/ops/copy.h"
+#include "tapir/tensor/ops/reduce.h"
 
 namespace tapir {
 
@@ -74,7 +75,7 @@ namespace {
 
 // c (m, n) = a op(b) + beta c + bias
 void product(const Tensor& like, int64_t m, int64_t n, int64_t k, const void* a, const void* b, bool trans_b,
-             void* c, double beta, const Tensor& bias) {
+             void* c, double beta, const void* bias) {
   GemmArgs g{};
   g.dtype = like.impl()->dtype;
   g.trans_b = trans_b;
@@ -89,9 +90,16 @@ void product(const Tensor& like, int64_t m, int64_t n, int64_t k, const void* a,
   g.ldb = trans_b ? k : n;
   g.c = c;
   g.ldc = n;
-  g.bias = bias.defined() ? bias.impl()->data : nullptr;
+  g.bias = bias;
   g.batch = 1;
   kernels(like.impl()->device).gemm(g);
+}
+
+// The address of a contiguous array with the values of t, which `copy` holds where t is not one.
+TAPIR_ALWAYS_INLINE std::byte* dense(const Tensor& t, Tensor& copy) {
+  if (TAPIR_LIKELY(t.impl()->layout.contiguous)) return t.impl()->data;
+  copy = raw::contiguous(t);
+  return copy.impl()->data;
 }
 
 // Inputs and saved tensors: x, h, c, w_ih, w_hh, b_ih, b_hh. Outputs: h', c'.
@@ -115,33 +123,34 @@ struct LstmCellBackward final : NodeOf<7, 7, 2> {
     Tensor grad_gates = Tensor::empty({rows, 4 * hidden}, dtype, device);
     Tensor grad_c;
     if (sink.wants(2)) grad_c = Tensor::empty({rows, hidden}, dtype, device);
-    const Tensor cell = raw::contiguous(c);
-    const Tensor grads[2] = {g[0].defined() ? raw::contiguous(g[0]) : Tensor(),
-                             g[1].defined() ? raw::contiguous(g[1]) : Tensor()};
+    Tensor copies[5];
     LstmCellBackwardArgs args;
     args.dtype = dtype;
     args.gates = work->data();
     args.tanh_c = work->data() + static_cast<size_t>(4 * rows * hidden) * item_size(dtype);
-    args.c = cell.impl()->data;
-    args.grad_h = grads[0].defined() ? grads[0].impl()->data : nullptr;
-    args.grad_c = grads[1].defined() ? grads[1].impl()->data : nullptr;
+    args.c = dense(c, copies[0]);
+    args.grad_h = g[0].defined() ? dense(g[0], copies[1]) : nullptr;
+    args.grad_c = g[1].defined() ? dense(g[1], copies[2]) : nullptr;
     args.grad_gates = grad_gates.impl()->data;
     args.grad_c_in = grad_c.defined() ? grad_c.impl()->data : nullptr;
     args.batch = rows;
     args.hidden = hidden;
     if (rows && hidden) kernels(device).lstm_cell_backward(args);
     if (grad_c.defined()) sink.set(2, std::move(grad_c));
-    const auto through = [&](size_t input, const Tensor& weight) {
+    const auto through = [&](size_t input, const Tensor& weight, Tensor& copy) {
       if (!sink.wants(input)) return;
-      Tensor grad = Tensor::empty({rows, weight.impl()->layout.sizes[1]}, dtype, device);
-      product(x, rows, weight.impl()->layout.sizes[1], 4 * hidden, grad_gates.impl()->data,
-              raw::contiguous(weight).impl()->data, false, grad.impl()->data, 0, {});
+      const int64_t columns = weight.impl()->layout.sizes[1];
+      Tensor grad = Tensor::empty({rows, columns}, dtype, device);
+      product(x, rows, columns, 4 * hidden, grad_gates.impl()->data, dense(weight, copy), false,
+              grad.impl()->data, 0, nullptr);
       sink.set(input, std::move(grad));
     };
-    through(0, w_ih);
-    through(1, w_hh);
-    sink.add_row_sum(5, grad_gates);
-    sink.add_row_sum(6, grad_gates);
+    through(0, w_ih, copies[3]);
+    through(1, w_hh, copies[4]);
+    const Tensor grad_bias =
+        rows == 1 || !(sink.wants(5) || sink.wants(6)) ? grad_gates : raw::sum(grad_gates, {0}, true);
+    sink.add_row_sum(5, grad_bias);
+    sink.add_row_sum(6, grad_bias);
     sink.add_product(3, x, grad_gates);
     sink.add_product(4, h, std::move(grad_gates));
   }
@@ -167,15 +176,15 @@ std::tuple<Tensor, Tensor> lstm_cell(const Tensor& x, const Tensor& h, const Ten
   Tensor h_out = Tensor::empty({rows, hidden}, dtype, device);
   Tensor c_out = Tensor::empty({rows, hidden}, dtype, device);
   if (rows && hidden) {
-    const Tensor xs = raw::contiguous(x), hs = raw::contiguous(h), cs = raw::contiguous(c);
-    product(x, rows, 4 * hidden, in, xs.impl()->data, raw::contiguous(w_ih).impl()->data, true, work->data(),
-            0, b_ih.defined() ? raw::contiguous(b_ih) : b_ih);
-    product(x, rows, 4 * hidden, hidden, hs.impl()->data, raw::contiguous(w_hh).impl()->data, true,
-            work->data(), 1, b_hh.defined() ? raw::contiguous(b_hh) : b_hh);
+    Tensor copies[7];
+    product(x, rows, 4 * hidden, in, dense(x, copies[0]), dense(w_ih, copies[1]), true, work->data(), 0,
+            b_ih.defined() ? dense(b_ih, copies[2]) : nullptr);
+    product(x, rows, 4 * hidden, hidden, dense(h, copies[3]), dense(w_hh, copies[4]), true, work->data(), 1,
+            b_hh.defined() ? dense(b_hh, copies[5]) : nullptr);
     LstmCellArgs args;
     args.dtype = dtype;
     args.gates = work->data();
-    args.c = cs.impl()->data;
+    args.c = dense(c, copies[6]);
     args.h_out = h_out.impl()->data;
     args.c_out = c_out.impl()->data;
     args.tanh_c_out = record ? work->data() + 4 * block : nullptr;

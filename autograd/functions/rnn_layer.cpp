@@ -17,6 +17,7 @@
 #include "tapir/tensor/ops/copy.h"
 #include "tapir/tensor/ops/create.h"
 #include "tapir/tensor/ops/pointwise.h"
+#include "tapir/tensor/ops/reduce.h"
 
 namespace tapir {
 
@@ -208,8 +209,11 @@ struct LstmBackward final : NodeOf<7, 8, 3> {
     }
     sink.set(1, grad_h0);
     sink.set(2, grad_c);
-    sink.add_row_sum(5, grad_gates);
-    sink.add_row_sum(6, grad_gates);
+    if (sink.wants(5) || sink.wants(6)) {
+      const Tensor grad_bias = raw::sum(grad_gates, {0}, true);
+      sink.add_row_sum(5, grad_bias);
+      sink.add_row_sum(6, grad_bias);
+    }
     sink.add_product(3, x, grad_gates);
     sink.add_product(4, h_before, grad_gates);
   }
