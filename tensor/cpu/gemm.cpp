@@ -43,9 +43,12 @@ namespace {
 using detail::Product;
 
 constexpr int64_t kTaskMultiplies = 1 << 19;  // multiply-adds worth handing to another thread, about 4 µs
-constexpr int64_t kTaskBytes = 128 << 10;     // of a matrix that is read once, likewise
-constexpr int64_t kLongDots = 256;            // from here on, dot products of a few more rows pay
-constexpr double kOneDnnElements = 300e3;     // of A, B and C together
+constexpr int64_t kWakeMultiplies = 1 << 23;  // worth waking a thread for, about 75 µs
+constexpr double kEvenMultiplies =
+    1 << 30;  // beyond it a thread takes several pieces, in case another one is held up
+constexpr int64_t kTaskBytes = 128 << 10;  // of a matrix that is read once, likewise
+constexpr int64_t kLongDots = 256;         // from here on, dot products of a few more rows pay
+constexpr double kOneDnnElements = 300e3;  // of A, B and C together
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -94,34 +97,38 @@ void run_grid(void (*run)(const Product<T>&), const detail::BlockKernel<T>& kern
   const int64_t threads = get_num_threads();
   const double multiplies = static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
   if (threads == 1 || multiplies < 2 * kTaskMultiplies || in_parallel()) return run(p);
-  const int64_t most_rows = divide_up(p.m, kernel.rows), most_columns = divide_up(p.n, kernel.columns);
+  const int64_t most_rows = divide_up(p.m, kernel.rows), most_columns = divide_up(p.n, kernel.lanes);
   const int64_t wanted = multiplies < 2 * kTaskMultiplies * threads
                              ? static_cast<int64_t>(multiplies / kTaskMultiplies)
-                         : multiplies < 64.0 * kTaskMultiplies * threads ? threads
-                                                                         : 4 * threads;
-  // Each piece packs its own panels, so A is packed once per column of the grid and B once per row.
-  int64_t grid_rows = 1, grid_columns = 1;
+                         : multiplies < kEvenMultiplies * static_cast<double>(threads) ? threads
+                                                                                       : 2 * threads;
+  // Of the grids with enough pieces the one whose pieces are smallest, and among those the one that packs
+  // least: each piece packs its own panels, so A is packed once per column of the grid and B once per row.
+  int64_t rows = p.m, columns = p.n;
   double least = 0;
   for (int64_t r = 1; r <= std::min(wanted, most_rows); ++r) {
     const int64_t c = std::min(divide_up(wanted, r), most_columns);
     if (r * c < wanted && r < std::min(wanted, most_rows)) continue;
-    const double packed =
-        static_cast<double>(c) * static_cast<double>(p.m) + static_cast<double>(r) * static_cast<double>(p.n);
-    if (least == 0 || packed < least) {
-      least = packed;
-      grid_rows = r;
-      grid_columns = c;
+    const int64_t piece_rows = divide_up(p.m, r);
+    const int64_t piece_columns = divide_up(divide_up(p.n, c), kernel.lanes) * kernel.lanes;
+    constexpr double kPacking = 4;  // multiply-adds of a lane that packing one element costs
+    const double cost = static_cast<double>(piece_rows) * static_cast<double>(piece_columns) +
+                        kPacking * static_cast<double>(piece_rows + piece_columns);
+    if (least == 0 || cost < least) {
+      least = cost;
+      rows = piece_rows;
+      columns = piece_columns;
     }
   }
-  const int64_t rows = divide_up(p.m, grid_rows);
-  const int64_t columns = divide_up(divide_up(p.n, grid_columns), kernel.columns) * kernel.columns;
-  grid_columns = divide_up(p.n, columns);
-  parallel_for(0, grid_rows * grid_columns, 1, [&](int64_t lo, int64_t hi) {
+  const int64_t grid_rows = divide_up(p.m, rows), grid_columns = divide_up(p.n, columns);
+  const auto piece = [&](int64_t lo, int64_t hi) {
     for (int64_t task = lo; task < hi; ++task) {
       const int64_t i = task / grid_columns * rows, j = task % grid_columns * columns;
-      if (i < p.m) run(part(p, i, std::min(p.m, i + rows), j, std::min(p.n, j + columns)));
+      run(part(p, i, std::min(p.m, i + rows), j, std::min(p.n, j + columns)));
     }
-  });
+  };
+  parallel_for(0, grid_rows * grid_columns, 1, piece,
+               multiplies < kWakeMultiplies ? Wake::IfSlow : Wake::AtOnce);
 }
 
 /// Whether the blocked kernel does better on C^T = B^T A^T: estimated cycles.

@@ -41,8 +41,9 @@ struct Plan {
     pack_a = p.n > 4 * L && a_bytes > kInPlace;
     pack_b = p.b_col != 1 || (p.m > 4 * kTileRows && b_bytes > kInPlace);
     a_ahead = !pack_a && p.a_row != 1 && p.n <= kTileVectors * L && a_bytes > kFarAway;
-    wide = !pack_b && p.m <= kWideRows;
-    const int64_t most = transposed ? kTileRows / G * G : kTileRows;
+    const bool four = kTileVectors == 3 && p.n > 3 * L && p.n <= 4 * L;  // one wide panel instead of two of 2
+    wide = !pack_b && (p.m <= kWideRows || (four && !transposed));
+    const int64_t most = transposed ? kTileRows / G * G : wide ? kWideRows : kTileRows;
     const int64_t rows = pack_a ? divide_up(p.m, divide_up(p.m, kBlockRows)) : p.m;
     tile_rows = divide_up(rows, divide_up(rows, most));  // tiles of about equal height
     if (transposed || (pack_a && p.a_row != 1)) tile_rows = std::min(round_up(tile_rows, G), most);

@@ -134,7 +134,7 @@ class Pool {
 
   bool awake() const { return sleepers_.load(std::memory_order_relaxed) < static_cast<int>(workers_.size()); }
 
-  void run(int64_t begin, int64_t end, int64_t grain, FunctionRef<void(int64_t, int64_t)> body) {
+  void run(int64_t begin, int64_t end, int64_t grain, FunctionRef<void(int64_t, int64_t)> body, Wake when) {
     const int64_t grains = (end - begin - 1) / grain + 1;
     const int parts = static_cast<int>(std::min<int64_t>(static_cast<int64_t>(workers_.size()) + 1, grains));
     for (int p = 0; p < parts; ++p) {
@@ -152,7 +152,13 @@ class Pool {
     const int missing = parts - 1 - (static_cast<int>(workers_.size()) - sleepers_.load());
 
     tls_in_parallel = true;
-    if (missing > 0) wake_if_worthwhile(missing, grain, grains);
+    if (missing > 0) {
+      if (when == Wake::AtOnce) {
+        wake(epoch_, missing);
+      } else {
+        wake_if_worthwhile(missing, grain, grains);
+      }
+    }
     work(0);
     finish();
     tls_in_parallel = false;
@@ -330,7 +336,8 @@ struct Release {
 
 }  // namespace
 
-void parallel_for(int64_t begin, int64_t end, int64_t grain, FunctionRef<void(int64_t, int64_t)> body) {
+void parallel_for(int64_t begin, int64_t end, int64_t grain, FunctionRef<void(int64_t, int64_t)> body,
+                  Wake wake) {
   if (begin >= end) return;
   grain = std::max<int64_t>(grain, 1);
   int threads = 1;
@@ -340,7 +347,7 @@ void parallel_for(int64_t begin, int64_t end, int64_t grain, FunctionRef<void(in
     return;
   }
   const Release release;
-  acquire_pool(threads)->run(begin, end, grain, body);
+  acquire_pool(threads)->run(begin, end, grain, body, wake);
 }
 
 bool in_parallel() noexcept { return tls_in_parallel; }

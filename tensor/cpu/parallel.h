@@ -7,6 +7,10 @@
 
 namespace tapir::cpu {
 
+/// When a loop wakes sleeping workers: after one grain, if that shows the rest to take long enough; or at
+/// once, for a loop that is known to (over some 50 µs), so that a long grain doesn't hold the others up.
+enum class Wake { IfSlow, AtOnce };
+
 /// Calls `body(lo, hi)` over disjoint pieces that cover `[begin, end)`, on several threads where that is
 /// likely to pay. Pieces start at `begin` plus a multiple of `grain` (at least 1), so `grain` is the amount
 /// of work, in elements, below which a second thread is not worth it; see docs/gemm.md for measured figures
@@ -17,7 +21,7 @@ namespace tapir::cpu {
 /// exception a body throws is rethrown here after every piece in progress has ended; pieces not begun are
 /// dropped.
 TAPIR_API void parallel_for(int64_t begin, int64_t end, int64_t grain,
-                            FunctionRef<void(int64_t, int64_t)> body);
+                            FunctionRef<void(int64_t, int64_t)> body, Wake wake = Wake::IfSlow);
 
 /// True inside the body of a `parallel_for` that runs on the pool.
 [[nodiscard]] TAPIR_API bool in_parallel() noexcept;
