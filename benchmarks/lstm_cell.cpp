@@ -1,6 +1,7 @@
 // An LSTM cell in a loop of 32 steps, a linear layer and a cross-entropy at each step, one update by Adam.
 #include <torch/torch.h>
 
+#include <memory>
 #include <tuple>
 #include <vector>
 

@@ -1,6 +1,8 @@
 // Training steps of two small networks: 64×1000×100×10 with SGD, 20×10×10×5 with Adam.
 #include <torch/torch.h>
 
+#include <memory>
+
 #include "bench.h"
 
 namespace {
