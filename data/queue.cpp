@@ -30,8 +30,8 @@ struct JobQueue::State {
   mutable std::mutex mutex;
   std::condition_variable work, done, idle;
   std::deque<Item> pending;
-  std::map<uint64_t, std::unique_ptr<Job>> finished;  // by number
-  uint64_t pushed = 0, popped = 0, epoch = 0;
+  std::map<uint64_t, std::unique_ptr<Job>> finished;  // by number where ordered, else in the order of finishing
+  uint64_t pushed = 0, popped = 0, ended = 0, epoch = 0;
   size_t running = 0;
   bool ordered = true, stop = false;
   std::vector<std::thread> threads;
@@ -56,7 +56,7 @@ struct JobQueue::State {
       lock.lock();
       --running;
       if (item.epoch == epoch) {
-        finished.emplace(item.number, std::move(item.job));
+        finished.emplace(ordered ? item.number : ended++, std::move(item.job));
         done.notify_one();
       } else {  // cleared meanwhile
         idle.notify_all();

@@ -105,7 +105,8 @@ TEST_CASE("a million training steps hold memory flat") {
   for (int64_t i = 0; i < n / 10; ++i) step();
   const int64_t before = resident_bytes();
   for (int64_t i = 0; i < n; ++i) step();
-  CHECK(resident_bytes() - before < (1 << 20));
+  // What the address sanitizer has freed it keeps for a while, up to 256 MB.
+  CHECK(resident_bytes() - before < (kScale == 1 ? 1 << 20 : 257 << 20));
   CHECK(w._version() == n + n / 10);
 }
 
