@@ -1,5 +1,6 @@
 #include "tapir/io/serialize.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "tapir/tensor/error_format.h"

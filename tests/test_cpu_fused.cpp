@@ -1,4 +1,5 @@
 // The CPU's fused kernels, the LSTM cell and the optimizers' updates, against the formulas in double.
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <vector>
@@ -43,7 +44,8 @@ bool near(T got, double expected) {
 TEMPLATE_TEST_CASE("the LSTM cell computes i, f, g, o, c' and h' of each row", "", float, double, Half,
                    BFloat16) {
   using T = TestType;
-  for (const auto& [batch, hidden] : {std::pair(1, 32), {3, 5}, {2, 131}, {0, 4}, {70, 100}}) {
+  for (const auto& shape : {std::pair(1, 32), {3, 5}, {2, 131}, {0, 4}, {70, 100}}) {
+    const int batch = shape.first, hidden = shape.second;
     const size_t n = static_cast<size_t>(batch * hidden);
     const auto pre = normal<T>(4 * n, 2), c = normal<T>(n);
     auto gates = pre;

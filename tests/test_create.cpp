@@ -1,4 +1,6 @@
 // Factories and comparisons.
+#include <algorithm>
+
 #include "support/tensors.h"
 
 using namespace tapir;

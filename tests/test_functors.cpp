@@ -1,4 +1,5 @@
 // The values of the pointwise kernels: every SIMD function against the exact value, over the whole range.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>

@@ -1,4 +1,6 @@
 // Losses: values, reductions, weights, ignored targets, label smoothing, sizes, errors.
+#include <algorithm>
+
 #include "tapir/autograd/functions/loss.h"
 
 #include "support/catch.h"

@@ -1,4 +1,6 @@
 // Optimizers: PyTorch's trajectories, parameter groups, saving and loading, refusals.
+#include <algorithm>
+
 #include "support/nn_oracle.h"
 #include "tapir/autograd/functions/copy.h"
 #include "tapir/autograd/functions/view.h"

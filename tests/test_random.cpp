@@ -1,4 +1,5 @@
 // The CPU's random numbers are PyTorch's: oracle/random.inc holds hashes of what PyTorch draws.
+#include <algorithm>
 #include <numeric>
 #include <thread>
 

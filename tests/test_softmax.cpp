@@ -121,7 +121,8 @@ TEST_CASE("softmax wants floating-point numbers") {
 
 TEST_CASE("the gradients of softmax are those of its formula") {
   for (DType dtype : {kFloat32, kFloat64, kFloat16}) {
-    for (auto [outer, n, inner] : {std::array<int64_t, 3>{3, 10, 1}, {2, 100, 1}, {2, 7, 20}}) {
+    for (const auto& shape : {std::array<int64_t, 3>{3, 10, 1}, {2, 100, 1}, {2, 7, 20}}) {
+      const int64_t outer = shape[0], n = shape[1], inner = shape[2];
       const Tensor x = values::random({outer, n, inner}, dtype),
                    g = values::random({outer, n, inner}, dtype, 9);
       x.set_requires_grad(true);

@@ -1,5 +1,7 @@
 #include "tapir/autograd/functions/create.h"
 
+#include <algorithm>
+
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/copy.h"
 #include "tapir/tensor/ops/create.h"

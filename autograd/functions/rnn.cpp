@@ -16,14 +16,14 @@ namespace detail {
 
 namespace {
 
-TAPIR_COLD [[noreturn]] void wrong_sizes(const char* op, const char* what, const Tensor& got, int64_t rows,
+[[noreturn]] TAPIR_COLD void wrong_sizes(const char* op, const char* what, const Tensor& got, int64_t rows,
                                          int64_t columns) {
   throw_error<ShapeError>("{}: {} has sizes {}, expected [{}, {}]", op, what, got.sizes(), rows, columns);
 }
-TAPIR_COLD [[noreturn]] void wrong_bias(const char* op, const Tensor& got, int64_t n) {
+[[noreturn]] TAPIR_COLD void wrong_bias(const char* op, const Tensor& got, int64_t n) {
   throw_error<ShapeError>("{}: a bias has sizes {}, expected [{}]", op, got.sizes(), n);
 }
-TAPIR_COLD [[noreturn]] void not_like_input(const char* op, const Tensor& x, const Tensor& got) {
+[[noreturn]] TAPIR_COLD void not_like_input(const char* op, const Tensor& x, const Tensor& got) {
   if (got.dtype() != x.dtype())
     throw_error<DTypeError>("{}: the input is {}, a state or parameter is {}; cast one with to(dtype)", op,
                             x.dtype(), got.dtype());

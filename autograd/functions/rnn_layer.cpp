@@ -3,6 +3,8 @@
 // Forward does the input's part of all gates in one product, then one small product per step for the state's
 // part. Backward walks the steps in reverse, leaving the gradients of all gates in one matrix, from which the
 // input's gradient and those of the weights are one product each.
+#include <algorithm>
+
 #include "tapir/autograd/functions/copy.h"
 #include "tapir/autograd/functions/dropout.h"
 #include "tapir/autograd/functions/index.h"

@@ -1,5 +1,7 @@
 // Blocked matrix product on one thread, compiled once per instruction set.
 
+#include <algorithm>
+
 #undef HWY_DISABLED_TARGETS
 #define HWY_DISABLED_TARGETS \
   (HWY_SSSE3 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)

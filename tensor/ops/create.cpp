@@ -1,5 +1,6 @@
 #include "tapir/tensor/ops/create.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "tapir/tensor/error_format.h"

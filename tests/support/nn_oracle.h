@@ -1,6 +1,7 @@
 // What PyTorch gives for the cases of oracle/make_nn.py, by name.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <string>

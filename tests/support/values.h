@@ -1,6 +1,7 @@
 // Tensors from numbers and numbers from tensors, for tests.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
