@@ -10,6 +10,7 @@
 #include <ostream>
 #include <unordered_set>
 
+#include "tapir/io/bytes.h"
 #include "tapir/io/file.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/copy.h"
@@ -260,8 +261,10 @@ void write_file(const Plan& plan, const NamedTensors& tensors, Write write) {
   }
 }
 
-// Reads a whole file's bytes, which `keep` keeps alive. `label` names it in messages.
-SafeTensors parse_file(std::byte* bytes, size_t size, std::shared_ptr<void> keep, const std::string& label) {
+// Reads a whole file's bytes. `label` names it in messages.
+SafeTensors parse_file(const io::Bytes& file, const std::string& label) {
+  std::byte* const bytes = file.data;
+  const size_t size = file.size;
   const auto fail = [&](const std::string& what) { throw_error<IOError>("{}: {}{}", kLoad, label, what); };
 
   if (size < 8) fail(fmt::format(": the file has {} bytes, too few for the header's length", size));
@@ -326,15 +329,9 @@ SafeTensors parse_file(std::byte* bytes, size_t size, std::shared_ptr<void> keep
     if (*e.dtype == kBool &&
         std::any_of(begin, begin + length, [](std::byte b) { return std::to_integer<int>(b) > 1; }))
       fail(fmt::format(", tensor \"{}\": got a bool that is neither 0 nor 1", shown(e.name)));
-    Tensor tensor;
-    if (length == 0 || reinterpret_cast<uintptr_t>(begin) % item_size(*e.dtype) != 0) {
-      tensor = Tensor::empty(*e.shape, *e.dtype);
-      if (length > 0) std::memcpy(tensor.data_ptr(), begin, length);
-    } else {
-      auto storage = StorageImpl::wrap(begin, length, kCPU, [keep](void*) {});
-      tensor =
-          Tensor(Ref<TensorImpl>::adopt(new TensorImpl(std::move(storage), Layout::of(*e.shape), *e.dtype)));
-    }
+    auto storage =
+        io::storage_over(file.part(static_cast<size_t>(begin - bytes), length), item_size(*e.dtype));
+    Tensor tensor(Ref<TensorImpl>::adopt(new TensorImpl(std::move(storage), Layout::of(*e.shape), *e.dtype)));
     result.tensors.emplace_back(std::move(e.name), std::move(tensor));
   }
   return result;
@@ -357,21 +354,11 @@ void save_safetensors(std::ostream& stream, const NamedTensors& tensors, const M
 }
 
 SafeTensors load_safetensors(const std::string& path) {
-  const auto map = io::MappedFile::open(path, kLoad);
-  return parse_file(map->data(), map->size(), map, '"' + path + '"');
+  return parse_file(io::map_file(path, kLoad), '"' + path + '"');
 }
 
 SafeTensors load_safetensors(std::istream& stream) {
-  std::string text;
-  char block[1 << 16];
-  while (stream.read(block, sizeof(block)), stream.gcount() > 0)
-    text.append(block, static_cast<size_t>(stream.gcount()));
-  TAPIR_CHECK_AS(IOError, !stream.bad(), "{}: cannot read the stream", kLoad);
-  // In a storage, for its alignment.
-  auto storage = std::make_shared<Ref<StorageImpl>>(StorageImpl::make(text.size(), kCPU));
-  std::byte* const data = (*storage)->data();
-  std::copy_n(reinterpret_cast<const std::byte*>(text.data()), text.size(), data);
-  return parse_file(data, text.size(), storage, "the stream");
+  return parse_file(io::read_stream(stream, kLoad), "the stream");
 }
 
 }  // namespace tapir
