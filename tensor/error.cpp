@@ -1,5 +1,12 @@
 #include "tapir/tensor/error.h"
 
+#include <cxxabi.h>
+#include <dlfcn.h>
+#include <unwind.h>
+
+#include <cstdlib>
+#include <string_view>
+
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/tensor.h"
 
@@ -35,9 +42,46 @@ void array_index_failure(size_t i, size_t size) {
 void too_many_dims(size_t n) {
   throw_error<ShapeError>("tensor: {} dimensions; a tensor has at most {}", n, kMaxDims);
 }
+
+namespace {
+
+struct Frames {
+  const void* library = nullptr;
+  const char* symbol = nullptr;
+};
+
+_Unwind_Reason_Code on_frame(_Unwind_Context* context, void* data) {
+  auto& frames = *static_cast<Frames*>(data);
+  Dl_info info;
+  if (!dladdr(reinterpret_cast<void*>(_Unwind_GetIP(context) - 1), &info)) return _URC_END_OF_STACK;
+  if (!frames.library) frames.library = info.dli_fbase;
+  if (info.dli_fbase != frames.library) return _URC_END_OF_STACK;
+  frames.symbol = info.dli_sname;
+  return _URC_NO_REASON;
+}
+
+// The function of this library that the user called, without namespace and arguments; `otherwise` where it
+// has no name. It looks through the stack and the symbols: for errors only.
+std::string called_function(const char* otherwise) {
+  Frames frames;
+  _Unwind_Backtrace(on_frame, &frames);
+  if (!frames.symbol) return otherwise;
+  int status = 0;
+  char* const text = abi::__cxa_demangle(frames.symbol, nullptr, nullptr, &status);
+  std::string_view name = status == 0 && text ? text : "";
+  name = name.substr(0, name.find('('));
+  const size_t scope = name.rfind("::");
+  std::string found(scope == name.npos ? name : name.substr(scope + 2));
+  std::free(text);
+  return found.empty() || found == "undefined_tensor_failure" ? otherwise : found;
+}
+
+}  // namespace
+
 void undefined_tensor_failure() {
-  throw ValueError(
-      "tensor: it is undefined (default-constructed or never assigned); assign a value before using it");
+  throw_error<ValueError>(
+      "{}: a tensor is undefined (default-constructed or never assigned); assign a value before using it",
+      called_function("tensor"));
 }
 void data_type_failure(DType wanted, DType got) {
   throw_error<DTypeError>(

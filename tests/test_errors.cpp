@@ -101,3 +101,12 @@ TEST_CASE("calls that do not fit are refused with what was got and expected") {
   CHECK_THROWS_AS(a + Tensor(), Error);
   CHECK_THROWS_AS(Tensor().exp(), Error);
 }
+
+TEST_CASE("an undefined tensor is refused by the name of the op that got it") {
+  const Tensor undefined, x = f64({1, 2});
+  CHECK(message_of<ValueError>([&] { undefined.sum(); }).starts_with("sum:"));
+  CHECK(message_of<ValueError>([&] { x + undefined; }).starts_with("add:"));
+  CHECK(message_of<ValueError>([&] { matmul(undefined, x); }).starts_with("matmul:"));
+  CHECK(message_of<ValueError>([&] { cat({x, undefined}, 0); }).starts_with("cat:"));
+  CHECK(message_of<ValueError>([&] { (void)undefined.dtype(); }).starts_with("tensor:"));
+}
