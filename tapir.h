@@ -33,6 +33,7 @@
 #include "tapir/data/sampler.h"
 #include "tapir/data/transform.h"
 #include "tapir/io/npy.h"
+#include "tapir/io/pt.h"
 #include "tapir/io/safetensors.h"
 #include "tapir/io/serialize.h"
 #include "tapir/nn/activation.h"

@@ -11,13 +11,6 @@
 
 namespace tapir {
 
-void IValue::wrong_kind(const char* wanted) const {
-  constexpr const char* kinds[] = {"nothing",          "a tensor", "a number",           "an integer",
-                                   "a bool",           "a string", "a list of integers", "a list of numbers",
-                                   "a list of tensors"};
-  throw_error<ValueError>("IValue: it holds {}, not {}", kinds[value_.index()], wanted);
-}
-
 namespace autograd {
 
 class FunctionNode final : public Node {

@@ -48,8 +48,11 @@ std::string shown(std::string_view text) {
 }
 
 void ZipReader::fail(const std::string& what) const { throw_error<IOError>("{}: {}: {}", op_, label_, what); }
+std::string ZipReader::where(std::string_view name) const {
+  return fmt::format("{}: {}, \"{}\"", op_, label_, shown(name));
+}
 void ZipReader::fail(std::string_view name, const std::string& what) const {
-  throw_error<IOError>("{}: {}, \"{}\": {}", op_, label_, shown(name), what);
+  throw_error<IOError>("{}: {}", where(name), what);
 }
 
 // Callers have checked that the bytes are there.

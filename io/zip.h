@@ -3,10 +3,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "tapir/io/bytes.h"
@@ -35,6 +35,8 @@ class TAPIR_API ZipReader {
   const Member* find(const std::string& name) const;
   /// The member's bytes: a part of the file's where it is stored, else inflated. Checks its CRC-32.
   Bytes read(const Member& member) const;
+  /// What messages about a member begin with: the op, the file and the member's name.
+  std::string where(std::string_view name) const;
   /// Throws an IOError about the member of that name.
   [[noreturn]] void fail(std::string_view name, const std::string& what) const;
 
@@ -47,7 +49,7 @@ class TAPIR_API ZipReader {
   const char* op_;
   std::string label_;
   std::vector<Member> members_;
-  std::unordered_map<std::string, size_t> places_;
+  std::map<std::string, size_t> places_;
 };
 
 /// Writes an archive from front to back.
