@@ -46,8 +46,7 @@ constexpr KernelTable kTable = {
     .gemm = gemm,
     .lstm_cell = lacking<LstmCellArgs>,
     .lstm_cell_backward = lacking<LstmCellBackwardArgs>,
-    .sgd = lacking<SgdArgs>,
-    .adam = lacking<AdamArgs>,
+    .update = lacking<UpdateArgs>,
     .read = read,
 };
 

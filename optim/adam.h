@@ -2,7 +2,7 @@
 
 #include <tuple>
 
-#include "tapir/optim/optimizer.h"
+#include "tapir/optim/elementwise.h"
 
 namespace tapir::optim {
 
@@ -26,29 +26,27 @@ class TAPIR_API AdamOptions : public OptimizerCloneableOptions<AdamOptions> {
 };
 
 class TAPIR_API AdamParamState : public OptimizerCloneableParamState<AdamParamState> {
+  TAPIR_ARG(int64_t, step) = 0;
+  TAPIR_ARG(Tensor, exp_avg);         ///< running average of the gradient
+  TAPIR_ARG(Tensor, exp_avg_sq);      ///< and of its square
+  TAPIR_ARG(Tensor, max_exp_avg_sq);  ///< with amsgrad, else undefined
+
  public:
   void visit(FieldVisitor& visitor) override;
-  int64_t step = 0;
-  Tensor exp_avg, exp_avg_sq;  ///< running averages of the gradient and of its square
-  Tensor max_exp_avg_sq;       ///< with amsgrad, else undefined
 };
-
-// namespace detail
 
 /// Adam (Kingma and Ba 2015), with weight decay as part of the gradient:
 ///   g = grad + weight_decay * p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
 ///   p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)
 /// amsgrad (Reddi et al. 2018) takes the largest v so far.
-class TAPIR_API Adam : public Optimizer {
+class TAPIR_API Adam : public ElementwiseOptimizer<AdamOptions, AdamParamState> {
  public:
-  explicit Adam(std::vector<Tensor> params, AdamOptions defaults = {});
-  explicit Adam(const std::vector<OptimizerParamGroup>& groups, AdamOptions defaults = {});
+  using ElementwiseOptimizer::ElementwiseOptimizer;
 
  protected:
-  std::unique_ptr<OptimizerParamState> make_state() const override;
-  void update(const Tensor& param, const Tensor& grad, OptimizerOptions& options,
-              OptimizerParamState& state) override;
-  bool takes(const OptimizerOptions& options) const override;
+  Update formula() const override;
+  void plan(const Tensor& param, const AdamOptions& options, AdamParamState& state,
+            UpdateTensor& update) const override;
   const char* name() const override { return "Adam"; }
 };
 

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <tuple>
+
 #include "tapir/optim/adam.h"
+#include "tapir/optim/elementwise.h"
 
 namespace tapir::optim {
 
@@ -27,16 +30,14 @@ using AdamWParamState = AdamParamState;
 
 /// AdamW (Loshchilov and Hutter 2019): Adam with p *= 1 - lr * weight_decay before each update, instead of
 /// weight decay as part of the gradient.
-class TAPIR_API AdamW : public Optimizer {
+class TAPIR_API AdamW : public ElementwiseOptimizer<AdamWOptions, AdamParamState> {
  public:
-  explicit AdamW(std::vector<Tensor> params, AdamWOptions defaults = {});
-  explicit AdamW(const std::vector<OptimizerParamGroup>& groups, AdamWOptions defaults = {});
+  using ElementwiseOptimizer::ElementwiseOptimizer;
 
  protected:
-  std::unique_ptr<OptimizerParamState> make_state() const override;
-  void update(const Tensor& param, const Tensor& grad, OptimizerOptions& options,
-              OptimizerParamState& state) override;
-  bool takes(const OptimizerOptions& options) const override;
+  Update formula() const override;
+  void plan(const Tensor& param, const AdamWOptions& options, AdamParamState& state,
+            UpdateTensor& update) const override;
   const char* name() const override { return "AdamW"; }
 };
 

@@ -1,9 +1,9 @@
 #include "tapir/optim/optimizer.h"
 
+#include <algorithm>
 #include <map>
 
 #include "tapir/autograd/node.h"
-#include "tapir/optim/update.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/copy.h"
 #include "tapir/tensor/ops/create.h"
@@ -22,9 +22,28 @@ void FieldVisitor::field(const char* name, bool& value) {
   value = number != 0;
 }
 
+void FieldVisitor::field(const char* name, Tensor& value, IntArrayRef) { field(name, value); }
+void FieldVisitor::field(const char* name, std::deque<Tensor>& values, IntArrayRef sizes) {
+  for (size_t i = 0;; ++i) {
+    Tensor value = i < values.size() ? values[i] : Tensor();
+    field(fmt::format("{}.{}", name, i).c_str(), value, sizes);
+    values.resize(value.defined() ? std::max(values.size(), i + 1) : i);
+    if (!value.defined()) return;
+    values[i] = value;
+  }
+}
+
 OptimizerParamState::~OptimizerParamState() = default;
 OptimizerOptions::~OptimizerOptions() = default;
 
+void OptimizerParamState::visit(FieldVisitor&) {
+  throw_error<ValueError>("OptimizerParamState: this state does not say what is in it: override visit()");
+}
+void OptimizerOptions::visit(FieldVisitor&) {
+  throw_error<ValueError>("OptimizerOptions: these options do not say what is in them: override visit()");
+}
+double OptimizerOptions::get_lr() const { throw_error<ValueError>("get_lr: these options have no lr"); }
+void OptimizerOptions::set_lr(double) { throw_error<ValueError>("set_lr: these options have no lr"); }
 double OptimizerOptions::get_momentum() const {
   throw_error<ValueError>("get_momentum: this optimizer has no momentum");
 }
@@ -44,21 +63,30 @@ const OptimizerOptions& OptimizerParamGroup::options() const {
 }
 
 OptimizerParamState* OptimizerStates::find(const Tensor& param) {
-  if (next_ < entries_.size() && entries_[next_].param.is_same(param)) return entries_[next_++].state.get();
-  for (size_t i = 0; i < entries_.size(); ++i) {
-    if (!entries_[i].param.is_same(param)) continue;
-    next_ = i + 1;
-    return entries_[i].state.get();
-  }
-  return nullptr;
+  if (next_ < entries_.size() && entries_[next_].first.is_same(param)) return entries_[next_++].second.get();
+  const iterator found = find(param.unsafeGetTensorImpl());
+  if (found == end()) return nullptr;
+  next_ = static_cast<size_t>(found - begin()) + 1;
+  return found->second.get();
+}
+
+OptimizerStates::iterator OptimizerStates::find(const void* param) {
+  return std::find_if(begin(), end(), [&](const Entry& e) { return e.first.unsafeGetTensorImpl() == param; });
+}
+
+std::unique_ptr<OptimizerParamState>& OptimizerStates::at(const void* param) {
+  const iterator found = find(param);
+  TAPIR_CHECK_AS(IndexError, found != end(),
+                 "OptimizerStates: that parameter has no state (of {} that have one)", size());
+  return found->second;
 }
 
 OptimizerParamState& OptimizerStates::set(const Tensor& param, std::unique_ptr<OptimizerParamState> state) {
-  for (Entry& e : entries_)
-    if (e.param.is_same(param)) return *(e.state = std::move(state));
+  const iterator found = find(param.unsafeGetTensorImpl());
+  if (found != end()) return *(found->second = std::move(state));
   entries_.push_back({param, std::move(state)});
   next_ = entries_.size();
-  return *entries_.back().state;
+  return *entries_.back().second;
 }
 
 Optimizer::Optimizer(const std::vector<OptimizerParamGroup>& groups,
@@ -68,7 +96,17 @@ Optimizer::Optimizer(const std::vector<OptimizerParamGroup>& groups,
   for (const OptimizerParamGroup& g : groups) add_checked(g, "Optimizer");
 }
 
-Optimizer::~Optimizer() = default;
+Optimizer::Optimizer(Optimizer&& other) noexcept
+    : groups_(std::move(other.groups_)),
+      states_(std::move(other.states_)),
+      defaults_(std::move(other.defaults_)),
+      self_(std::move(other.self_)) {
+  if (self_) *self_ = this;
+}
+
+Optimizer::~Optimizer() {
+  if (self_) *self_ = nullptr;
+}
 
 void Optimizer::add_param_group(const OptimizerParamGroup& group) {
   TAPIR_CHECK_AS(ValueError, !group.has_options() || takes(group.options()),
@@ -76,22 +114,39 @@ void Optimizer::add_param_group(const OptimizerParamGroup& group) {
   add_checked(group, name());
 }
 
+void Optimizer::add_parameters(const std::vector<Tensor>& parameters) {
+  TAPIR_CHECK_AS(ValueError, !groups_.empty(), "{}: add_parameters: there is no group to add to", name());
+  check_new(parameters, name());
+  std::vector<Tensor>& first = groups_[0].params();
+  first.insert(first.end(), parameters.begin(), parameters.end());
+}
+
+void Optimizer::check_new(const std::vector<Tensor>& params, const char* op) const {
+  std::vector<const void*> known;
+  for (const OptimizerParamGroup& g : groups_)
+    for (const Tensor& p : g.params()) known.push_back(p.unsafeGetTensorImpl());
+  std::sort(known.begin(), known.end());
+  std::vector<const void*> added;
+  for (const Tensor& p : params) {
+    TAPIR_CHECK_AS(ValueError, p.defined(), "{}: a parameter is undefined", op);
+    TAPIR_CHECK_AS(AutogradError, p.is_leaf(),
+                   "{}: a parameter (sizes {}) is the result of a recorded op; only leaves are optimized", op,
+                   p.sizes());
+    TAPIR_CHECK_AS(ValueError, !std::binary_search(known.begin(), known.end(), p.unsafeGetTensorImpl()),
+                   "{}: a parameter (sizes {}) was given twice", op, p.sizes());
+    added.push_back(p.unsafeGetTensorImpl());
+  }
+  std::sort(added.begin(), added.end());
+  TAPIR_CHECK_AS(ValueError, std::adjacent_find(added.begin(), added.end()) == added.end(),
+                 "{}: a parameter was given twice", op);
+}
+
 // Calls nothing of the derived class, which the constructor could not.
 void Optimizer::add_checked(const OptimizerParamGroup& given, const char* op) {
   OptimizerParamGroup group = given;
   if (!group.has_options()) group.set_options(defaults_->clone());
   group.options().check();
-  std::vector<Tensor> known = parameters();
-  for (const Tensor& p : group.params()) {
-    TAPIR_CHECK_AS(ValueError, p.defined(), "{}: a parameter is undefined", op);
-    TAPIR_CHECK_AS(AutogradError, p.is_leaf(),
-                   "{}: a parameter (sizes {}) is the result of a recorded op; only leaves are optimized", op,
-                   p.sizes());
-    for (const Tensor& other : known)
-      TAPIR_CHECK_AS(ValueError, !other.is_same(p), "{}: a parameter (sizes {}) was given twice", op,
-                     p.sizes());
-    known.push_back(p);
-  }
+  check_new(group.params(), op);
   groups_.push_back(std::move(group));
 }
 
@@ -122,7 +177,7 @@ void Optimizer::zero_grad(bool set_to_none) {
   }
 }
 
-Tensor Optimizer::step(const LossClosure& closure) {
+Tensor Optimizer::step(LossClosure closure) {
   Tensor loss;
   if (closure) {
     AutoGradMode on(true);
@@ -135,12 +190,39 @@ Tensor Optimizer::step(const LossClosure& closure) {
     for (const Tensor& p : g.params()) {
       const Tensor& grad = p.grad();
       if (!grad.defined()) continue;
-      OptimizerParamState* state = states_.find(p);
-      if (!state) state = &states_.set(p, make_state());
-      update(p, grad, g.options(), *state);
+      TAPIR_CHECK_AS(ShapeError, grad.sizes() == p.sizes(),
+                     "step: a parameter has sizes {}, its gradient {}; assign a gradient that fits",
+                     p.sizes(), grad.sizes());
+      TAPIR_CHECK_AS(DeviceError, grad.device() == p.device(),
+                     "step: a parameter is on {}, its gradient on {}", p.device(), grad.device());
+      TAPIR_CHECK_AS(DTypeError, is_floating_point(p.dtype()),
+                     "step: a parameter has dtype {}, which has no "
+                     "gradient; expected a floating dtype",
+                     p.dtype());
     }
   }
+  items_.clear();
+  for (OptimizerParamGroup& g : groups_)
+    for (const Tensor& p : g.params()) {
+      const Tensor& grad = p.grad();
+      if (!grad.defined()) continue;
+      OptimizerParamState* state = states_.find(p);
+      if (!state) state = &states_.set(p, make_state());
+      items_.push_back({p, grad, g.options(), *state});
+    }
+  update_all(items_);
   return loss;
+}
+
+std::unique_ptr<OptimizerParamState> Optimizer::make_state() const {
+  throw_error<ValueError>("{}: it has no state for a parameter: override make_state()", name());
+}
+void Optimizer::update_all(const std::vector<Item>& items) {
+  for (const Item& i : items) update(i.param, i.grad, i.options, i.state);
+}
+void Optimizer::update(const Tensor&, const Tensor&, OptimizerOptions&, OptimizerParamState&) {
+  throw_error<ValueError>("{}: it does not say how a parameter is updated: override update() or step()",
+                          name());
 }
 
 // --- state by name ---
@@ -188,13 +270,14 @@ struct Reader final : FieldVisitor {
       problems += fmt::format("\n  missing: {}{}", prefix, name);
     }
   }
-  void field(const char* name, Tensor& value) override {
+  void field(const char* name, Tensor& value) override { field(name, value, param.sizes()); }
+  void field(const char* name, Tensor& value, IntArrayRef sizes) override {
     const Tensor* v = dict.tensors.find(prefix + name);
     value.reset();
     if (!v) return;  // not in use
     used[prefix + name] = true;
-    if (!v->defined() || !(v->sizes() == param.sizes())) {
-      problems += fmt::format("\n  misfitting: {}{} does not have sizes {}", prefix, name, param.sizes());
+    if (!v->defined() || !(v->sizes() == sizes)) {
+      problems += fmt::format("\n  misfitting: {}{} does not have sizes {}", prefix, name, sizes);
       return;
     }
     value = raw::clone_contiguous(raw::to_device(raw::cast(*v, param.dtype()), param.device()));
@@ -213,10 +296,10 @@ OptimizerStateDict Optimizer::state_dict(const OrderedDict<std::string, Tensor>*
   const std::vector<std::string> params = param_names(names);
   const std::vector<Tensor> all = parameters();
   for (size_t i = 0; i < all.size(); ++i)
-    for (const OptimizerStates::Entry& e : states_.entries()) {
-      if (!e.param.is_same(all[i])) continue;
+    for (const auto& [param, state] : states_) {
+      if (!param.is_same(all[i])) continue;
       Writer writer(dict, "state." + params[i] + ".");
-      e.state->visit(writer);
+      state->visit(writer);
     }
   for (size_t i = 0; i < groups_.size(); ++i) {
     Writer writer(dict, fmt::format("param_groups.{}.", i));
@@ -264,37 +347,5 @@ void Optimizer::load_state_dict(const OptimizerStateDict& dict,
   states_ = std::move(states);
   for (size_t i = 0; i < groups_.size(); ++i) groups_[i].set_options(std::move(options[i]));
 }
-
-namespace detail {
-
-void update_contiguous(const Tensor& param, const Tensor& grad,
-                       FunctionRef<void(void* param, const void* grad)> f) {
-  TAPIR_CHECK_AS(ShapeError, grad.sizes() == param.sizes(),
-                 "step: a parameter has sizes {}, its gradient {}; assign a gradient that fits",
-                 param.sizes(), grad.sizes());
-  TAPIR_CHECK_AS(DeviceError, grad.device() == param.device(),
-                 "step: a parameter is on {}, its gradient on {}", param.device(), grad.device());
-  if (param.numel() == 0) return;
-  const Tensor values =
-      raw::contiguous(grad.dtype() == param.dtype() ? grad : raw::cast(grad, param.dtype()));
-  if (param.is_contiguous()) {
-    f(param.data_ptr(), values.data_ptr());
-    raw::mark_changed(param, "step");
-  } else {
-    const Tensor copy = raw::clone_contiguous(param);
-    f(copy.data_ptr(), values.data_ptr());
-    raw::copy_into(param, copy);
-  }
-}
-
-void ensure_zeros(Tensor& t, const Tensor& param) {
-  if (!t.defined()) t = raw::zeros(param.sizes(), param.dtype(), param.device());
-}
-
-void check_option(const char* optimizer, const char* option, double value, bool ok, const char* expected) {
-  TAPIR_CHECK_AS(ValueError, ok, "{}: {} is {}, expected {}", optimizer, option, value, expected);
-}
-
-}  // namespace detail
 
 }  // namespace tapir::optim

@@ -1,8 +1,10 @@
 // Optimizer: updates parameters from their gradients; groups of parameters with options of their own.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +21,12 @@ class TAPIR_API FieldVisitor {
   virtual void field(const char* name, double& value) = 0;
   virtual void field(const char* name, int64_t& value);  ///< goes through the form for double
   virtual void field(const char* name, bool& value);     ///< likewise
+  /// A tensor of the parameter's sizes.
   virtual void field(const char* name, Tensor& value) = 0;
+  /// A tensor of these sizes; goes through the form above.
+  virtual void field(const char* name, Tensor& value, IntArrayRef sizes);
+  /// Tensors of these sizes, as "name.0", "name.1" and so on up to the first that is undefined.
+  void field(const char* name, std::deque<Tensor>& values, IntArrayRef sizes);
 };
 
 /// What an optimizer keeps for one parameter.
@@ -27,8 +34,9 @@ class TAPIR_API OptimizerParamState {
  public:
   virtual ~OptimizerParamState();
   virtual std::unique_ptr<OptimizerParamState> clone() const = 0;
-  /// Shows every tensor and number to the visitor; an undefined tensor is one that is not in use.
-  virtual void visit(FieldVisitor& visitor) = 0;
+  /// Shows every tensor and number to the visitor; an undefined tensor is one that is not in use. Without an
+  /// override it throws ValueError: the state can't be saved.
+  virtual void visit(FieldVisitor& visitor);
 };
 template <class Derived>
 class OptimizerCloneableParamState : public OptimizerParamState {
@@ -43,14 +51,16 @@ class TAPIR_API OptimizerOptions {
  public:
   virtual ~OptimizerOptions();
   virtual std::unique_ptr<OptimizerOptions> clone() const = 0;
-  virtual double get_lr() const = 0;
-  virtual void set_lr(double lr) = 0;
-  /// SGD: momentum. Adam, AdamW: the first of betas. Others throw ValueError.
+  /// Throw ValueError where there is no lr.
+  virtual double get_lr() const;
+  virtual void set_lr(double lr);
+  /// SGD, RMSprop: momentum. Adam and its kin: the first of betas. Others throw ValueError.
   virtual double get_momentum() const;
   virtual void set_momentum(double momentum);
-  virtual void visit(FieldVisitor& visitor) = 0;
+  /// Shows every number to the visitor. Without an override it throws ValueError: the options can't be saved.
+  virtual void visit(FieldVisitor& visitor);
   /// Throws ValueError for a number outside its domain.
-  virtual void check() const = 0;
+  virtual void check() const {}
 };
 template <class Derived>
 class OptimizerCloneableOptions : public OptimizerOptions {
@@ -58,8 +68,20 @@ class OptimizerCloneableOptions : public OptimizerOptions {
   std::unique_ptr<OptimizerOptions> clone() const override {
     return std::make_unique<Derived>(static_cast<const Derived&>(*this));
   }
-  double get_lr() const override { return static_cast<const Derived&>(*this).lr(); }
-  void set_lr(double lr) override { static_cast<Derived&>(*this).lr(lr); }
+  double get_lr() const override {
+    if constexpr (requires(const Derived& d) { double(d.lr()); }) {
+      return static_cast<const Derived&>(*this).lr();
+    } else {
+      return OptimizerOptions::get_lr();
+    }
+  }
+  void set_lr(double lr) override {
+    if constexpr (requires(Derived & d) { d.lr(lr); }) {
+      static_cast<Derived&>(*this).lr(lr);
+    } else {
+      OptimizerOptions::set_lr(lr);
+    }
+  }
 };
 
 /// Parameters that are updated with the same options; without options, the optimizer's defaults.
@@ -69,7 +91,9 @@ class TAPIR_API OptimizerParamGroup {
   OptimizerParamGroup(std::vector<Tensor> params, std::unique_ptr<OptimizerOptions> options)
       : params_(std::move(params)), options_(std::move(options)) {}
   OptimizerParamGroup(const OptimizerParamGroup& other)
-      : params_(other.params_), options_(other.options_ ? other.options_->clone() : nullptr) {}
+      : params_(other.params_),
+        options_(other.options_ ? other.options_->clone() : nullptr),
+        initial_lr_(other.initial_lr_) {}
   OptimizerParamGroup(OptimizerParamGroup&&) = default;
   OptimizerParamGroup& operator=(OptimizerParamGroup&&) = default;
   bool has_options() const { return options_ != nullptr; }
@@ -79,25 +103,41 @@ class TAPIR_API OptimizerParamGroup {
   void set_options(std::unique_ptr<OptimizerOptions> options) { options_ = std::move(options); }
   std::vector<Tensor>& params() { return params_; }
   const std::vector<Tensor>& params() const { return params_; }
+  /// The rate before the first scheduler changed it, which the schedulers of an optimizer have in common.
+  std::optional<double>& initial_lr() { return initial_lr_; }
 
  private:
   std::vector<Tensor> params_;
   std::unique_ptr<OptimizerOptions> options_;
+  std::optional<double> initial_lr_;
 };
 
-/// The states of parameters, in the order in which they came into use.
+/// The states of parameters, in the order in which they came into use. Can be read as the map from
+/// TensorImpl* that libtorch has: state().at(p.unsafeGetTensorImpl()), for (auto& [param, state] : state()).
 class TAPIR_API OptimizerStates {
  public:
   struct Entry {
-    Tensor param;
-    std::unique_ptr<OptimizerParamState> state;
+    Tensor first;                                 ///< the parameter
+    std::unique_ptr<OptimizerParamState> second;  ///< its state
   };
+  using iterator = std::vector<Entry>::iterator;
+  using const_iterator = std::vector<Entry>::const_iterator;
+
   /// The state of `param`, or null. Asking for all parameters in order costs one comparison each.
   OptimizerParamState* find(const Tensor& param);
   OptimizerParamState& set(const Tensor& param, std::unique_ptr<OptimizerParamState> state);
-  std::vector<Entry>& entries() { return entries_; }
-  const std::vector<Entry>& entries() const { return entries_; }
+  iterator find(const void* param);
+  bool contains(const void* param) { return find(param) != end(); }
+  size_t count(const void* param) { return contains(param); }
+  /// Throws IndexError where the parameter has no state.
+  std::unique_ptr<OptimizerParamState>& at(const void* param);
+  std::unique_ptr<OptimizerParamState>& operator[](const void* param) { return at(param); }
+  iterator begin() { return entries_.begin(); }
+  iterator end() { return entries_.end(); }
+  const_iterator begin() const { return entries_.begin(); }
+  const_iterator end() const { return entries_.end(); }
   size_t size() const { return entries_.size(); }
+  bool empty() const { return entries_.empty(); }
   void clear() { entries_.clear(); }
 
  private:
@@ -113,25 +153,34 @@ struct OptimizerStateDict {
 };
 
 /// Base of the optimizers. Parameters are shared with the module that they come from.
+///
+/// An optimizer of one's own overrides update() (the parameters one by one), derives from
+/// ElementwiseOptimizer, or overrides step() and does it all.
 class TAPIR_API Optimizer {
  public:
   using LossClosure = std::function<Tensor()>;
-  /// Throws ValueError for options outside their domains, for no parameters, an undefined one, or one given
-  /// twice; AutogradError for one that is no leaf.
+  /// Throws ValueError for options outside their domains, for a parameter that is undefined or given twice;
+  /// AutogradError for one that is no leaf.
   Optimizer(const std::vector<OptimizerParamGroup>& groups, std::unique_ptr<OptimizerOptions> defaults);
   Optimizer(std::vector<Tensor> params, std::unique_ptr<OptimizerOptions> defaults)
       : Optimizer(std::vector<OptimizerParamGroup>{OptimizerParamGroup(std::move(params))},
                   std::move(defaults)) {}
   Optimizer(const Optimizer&) = delete;
+  /// Schedulers follow an optimizer that is moved. The one moved from can only be destroyed.
+  Optimizer(Optimizer&& other) noexcept;
   virtual ~Optimizer();
 
   /// Updates every parameter that has a gradient. A closure is called first, with gradients on, to compute
-  /// them: it returns the loss, which is returned.
-  Tensor step(const LossClosure& closure = nullptr);
+  /// them: it returns the loss, which is returned. Throws ShapeError, DeviceError or DTypeError for a
+  /// gradient that does not fit its parameter; no parameter is changed then.
+  virtual Tensor step(LossClosure closure = nullptr);
   /// Drops every gradient, or fills it with zeros.
   void zero_grad(bool set_to_none = true);
 
-  void add_param_group(const OptimizerParamGroup& group);
+  /// Throws ValueError as the constructor.
+  virtual void add_param_group(const OptimizerParamGroup& group);
+  /// Adds to the first group.
+  void add_parameters(const std::vector<Tensor>& parameters);
   std::vector<OptimizerParamGroup>& param_groups() noexcept { return groups_; }
   const std::vector<OptimizerParamGroup>& param_groups() const noexcept { return groups_; }
   /// The options of groups that were given none.
@@ -153,21 +202,34 @@ class TAPIR_API Optimizer {
                        const OrderedDict<std::string, Tensor>* names = nullptr);
 
  protected:
+  /// One parameter that has a gradient.
+  struct Item {
+    const Tensor& param;
+    const Tensor& grad;
+    OptimizerOptions& options;
+    OptimizerParamState& state;
+  };
   /// A state for a parameter that has none yet.
-  virtual std::unique_ptr<OptimizerParamState> make_state() const = 0;
+  virtual std::unique_ptr<OptimizerParamState> make_state() const;
+  /// The updates of all parameters that have a gradient, for step(): update() of each.
+  virtual void update_all(const std::vector<Item>& items);
   /// The update of one parameter that has a gradient.
   virtual void update(const Tensor& param, const Tensor& grad, OptimizerOptions& options,
-                      OptimizerParamState& state) = 0;
+                      OptimizerParamState& state);
   /// The class of the options, as a check.
-  virtual bool takes(const OptimizerOptions& options) const = 0;
-  virtual const char* name() const = 0;
+  virtual bool takes(const OptimizerOptions& /*options*/) const { return true; }
+  virtual const char* name() const { return "Optimizer"; }
 
  private:
+  friend class SchedulerBase;
+  void check_new(const std::vector<Tensor>& params, const char* op) const;
   void add_checked(const OptimizerParamGroup& group, const char* op);
   std::vector<std::string> param_names(const OrderedDict<std::string, Tensor>* names) const;
   std::vector<OptimizerParamGroup> groups_;
   OptimizerStates states_;
   std::unique_ptr<OptimizerOptions> defaults_;
+  std::vector<Item> items_;           // step()'s, kept for its memory
+  std::shared_ptr<Optimizer*> self_;  // where schedulers find this; null in it once this is gone
 };
 
 }  // namespace tapir::optim

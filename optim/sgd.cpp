@@ -14,46 +14,23 @@ void SGDOptions::visit(FieldVisitor& visitor) {
 }
 
 void SGDOptions::check() const {
-  detail::check_option("SGD", "lr", lr_, lr_ >= 0, "at least 0");
-  detail::check_option("SGD", "momentum", momentum_, momentum_ >= 0, "at least 0");
-  detail::check_option("SGD", "weight_decay", weight_decay_, weight_decay_ >= 0, "at least 0");
+  detail::check_not_negative("SGD", {{"lr", lr_}, {"momentum", momentum_}, {"weight_decay", weight_decay_}});
   detail::check_option("SGD", "momentum", momentum_, !nesterov_ || momentum_ > 0,
                        "more than 0 with nesterov");
   detail::check_option("SGD", "dampening", dampening_, !nesterov_ || dampening_ == 0, "0 with nesterov");
 }
 
-void SGDParamState::visit(FieldVisitor& visitor) { visitor.field("momentum_buffer", momentum_buffer); }
+void SGDParamState::visit(FieldVisitor& visitor) { visitor.field("momentum_buffer", momentum_buffer_); }
 
-SGD::SGD(std::vector<Tensor> params, SGDOptions defaults) : Optimizer(std::move(params), defaults.clone()) {}
-SGD::SGD(const std::vector<OptimizerParamGroup>& groups, SGDOptions defaults)
-    : Optimizer(groups, defaults.clone()) {}
+Update SGD::formula() const { return Update::Sgd; }
 
-std::unique_ptr<OptimizerParamState> SGD::make_state() const { return std::make_unique<SGDParamState>(); }
-bool SGD::takes(const OptimizerOptions& options) const {
-  return dynamic_cast<const SGDOptions*>(&options) != nullptr;
-}
-
-void SGD::update(const Tensor& param, const Tensor& grad, OptimizerOptions& options,
-                 OptimizerParamState& state) {
-  const auto& o = static_cast<const SGDOptions&>(options);
-  Tensor& buffer = static_cast<SGDParamState&>(state).momentum_buffer;
-  SgdArgs args;
-  args.first_step = o.momentum() != 0 && !buffer.defined();
-  if (args.first_step) buffer = Tensor::empty(param.sizes(), param.dtype(), param.device());
-  args.dtype = param.dtype();
-  args.momentum_buffer = o.momentum() != 0 ? buffer.data_ptr() : nullptr;
-  args.n = param.numel();
-  args.lr = o.lr();
-  args.momentum = o.momentum();
-  args.dampening = o.dampening();
-  args.weight_decay = o.weight_decay();
-  args.nesterov = o.nesterov();
-  args.maximize = o.maximize();
-  detail::update_contiguous(param, grad, [&](void* p, const void* g) {
-    args.param = p;
-    args.grad = g;
-    kernels(param.device()).sgd(args);
-  });
+void SGD::plan(const Tensor& param, const SGDOptions& o, SGDParamState& state, UpdateTensor& update) const {
+  const bool keeps = o.momentum() != 0, first = keeps && !state.momentum_buffer().defined();
+  if (keeps) update.states[0] = detail::use_state(state.momentum_buffer(), param);
+  detail::set_factors(update, {-o.lr(), o.momentum(), first ? 1 : 1 - o.dampening()});
+  update.flag = o.nesterov();
+  update.maximize = o.maximize();
+  update.weight_decay = o.weight_decay();
 }
 
 }  // namespace tapir::optim

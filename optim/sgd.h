@@ -1,10 +1,10 @@
 #pragma once
 
-#include "tapir/optim/optimizer.h"
+#include "tapir/optim/elementwise.h"
 
 namespace tapir::optim {
 
-/// lr > 0 or 0; momentum, weight_decay >= 0; nesterov needs momentum > 0 and dampening 0.
+/// lr, momentum, weight_decay >= 0; nesterov needs momentum > 0 and dampening 0.
 class TAPIR_API SGDOptions : public OptimizerCloneableOptions<SGDOptions> {
  public:
   SGDOptions(double lr) : lr_(lr) {}  // NOLINT
@@ -23,24 +23,23 @@ class TAPIR_API SGDOptions : public OptimizerCloneableOptions<SGDOptions> {
 };
 
 class TAPIR_API SGDParamState : public OptimizerCloneableParamState<SGDParamState> {
+  TAPIR_ARG(Tensor, momentum_buffer);  ///< undefined without momentum, and before the first step
+
  public:
   void visit(FieldVisitor& visitor) override;
-  Tensor momentum_buffer;  ///< undefined without momentum, and before the first step
 };
 
 /// Stochastic gradient descent (Sutskever et al. 2013 for Nesterov's form):
 ///   g = grad + weight_decay * p;  b = momentum * b + (1 - dampening) * g, at the first step b = g
 ///   p -= lr * (nesterov ? g + momentum * b : b)
-class TAPIR_API SGD : public Optimizer {
+class TAPIR_API SGD : public ElementwiseOptimizer<SGDOptions, SGDParamState> {
  public:
-  SGD(std::vector<Tensor> params, SGDOptions defaults);
-  SGD(const std::vector<OptimizerParamGroup>& groups, SGDOptions defaults);
+  using ElementwiseOptimizer::ElementwiseOptimizer;
 
  protected:
-  std::unique_ptr<OptimizerParamState> make_state() const override;
-  void update(const Tensor& param, const Tensor& grad, OptimizerOptions& options,
-              OptimizerParamState& state) override;
-  bool takes(const OptimizerOptions& options) const override;
+  Update formula() const override;
+  void plan(const Tensor& param, const SGDOptions& options, SGDParamState& state,
+            UpdateTensor& update) const override;
   const char* name() const override { return "SGD"; }
 };
 

@@ -244,27 +244,33 @@ struct LstmCellBackwardArgs {
   int64_t batch, hidden;
 };
 
-/// One parameter's update, contiguous arrays of n elements of a floating dtype.
-struct SgdArgs {
-  DType dtype;
-  void* param;
-  const void* grad;
-  void* momentum_buffer;  ///< null without momentum
-  int64_t n;
-  double lr, momentum, dampening, weight_decay;
-  bool nesterov, first_step, maximize;
+/// The optimizers' updates; the formulas, with their states and factors, are in updates.def.
+#define TAPIR_UPDATES(X) \
+  X(Sgd) X(Adam) X(Adamax) X(NAdam) X(RAdam) X(Adagrad) X(Adadelta) X(RMSprop) X(Asgd) X(Rprop)
+enum class Update : uint8_t {
+#define TAPIR_UPDATE(Name) Name,
+  TAPIR_UPDATES(TAPIR_UPDATE)
+#undef TAPIR_UPDATE
 };
-struct AdamArgs {
+inline constexpr int kMaxUpdateStates = 3, kMaxUpdateFactors = 8;
+
+/// One parameter's part of an update: contiguous arrays of n elements of a floating dtype.
+struct UpdateTensor {
   DType dtype;
+  bool maximize = false;  ///< g = -grad, else g = grad
+  bool flag = false;      ///< a choice that the formula has
+  int64_t n;
   void* param;
   const void* grad;
-  void* exp_avg;
-  void* exp_avg_sq;
-  void* max_exp_avg_sq;  ///< null without amsgrad
-  int64_t n, step;       ///< step counts from 1
-  double lr, beta1, beta2, eps, weight_decay;
-  bool decoupled;  ///< AdamW: decays the weight itself instead of adding to the gradient
-  bool maximize;
+  void* states[kMaxUpdateStates] = {};     ///< in the formula's order; null for one that is not in use
+  double factors[kMaxUpdateFactors] = {};  ///< in the formula's order
+  double weight_decay = 0;                 ///< g += weight_decay * param, before the formula
+};
+/// One formula over many parameters in one pass.
+struct UpdateArgs {
+  Update op;
+  const UpdateTensor* tensors;
+  int64_t count;
 };
 
 /// The kernels of one device.
@@ -285,8 +291,7 @@ struct KernelTable {
   void (*gemm)(const GemmArgs&);
   void (*lstm_cell)(const LstmCellArgs&);
   void (*lstm_cell_backward)(const LstmCellBackwardArgs&);
-  void (*sgd)(const SgdArgs&);
-  void (*adam)(const AdamArgs&);
+  void (*update)(const UpdateArgs&);
   /// The value of the one element at `data`, as a double and an int64 (waits for the device).
   KernelScalar (*read)(const void* data, DType dtype);
 };

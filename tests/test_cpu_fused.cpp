@@ -1,5 +1,6 @@
 // The CPU's fused kernels, the LSTM cell and the optimizers' updates, against the formulas in double.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <random>
 #include <vector>
@@ -116,79 +117,126 @@ TEST_CASE("the LSTM cell's backward takes a missing gradient for zeros and leave
   }
 }
 
-TEMPLATE_TEST_CASE("sgd follows PyTorch's rule for every mix of options", "", float, double, Half, BFloat16) {
-  using T = TestType;
-  for (int64_t n : {0, 5, 16, 1000, 40000}) {
-    for (int options = 0; options < 32; ++options) {
-      const bool with_momentum = options & 1, first = options & 2, maximize = options & 8,
-                 decays = options & 16;
-      const bool nesterov = with_momentum && (options & 4);
-      if (n == 40000 && options % 5) continue;
-      auto p = normal<T>(n), g = normal<T>(n), m = normal<T>(n);
-      const auto p0 = p, m0 = m;
-      SgdArgs args{dtype_of<T>,
-                   p.data(),
-                   g.data(),
-                   with_momentum ? m.data() : nullptr,
-                   n,
-                   0.1,
-                   0.9,
-                   nesterov ? 0.0 : 0.25,
-                   decays ? 0.01 : 0.0,
-                   nesterov,
-                   first,
-                   maximize};
-      cpu().sgd(args);
-      for (int64_t i = 0; i < n; ++i) {
-        const size_t k = static_cast<size_t>(i);
-        double d =
-            static_cast<double>(g[k]) * (maximize ? -1 : 1) + args.weight_decay * static_cast<double>(p0[k]);
-        if (with_momentum) {
-          const double b = first ? d : 0.9 * static_cast<double>(m0[k]) + (1 - args.dampening) * d;
-          REQUIRE(near(m[k], b));
-          d = nesterov ? d + 0.9 * b : b;
-        }
-        REQUIRE(near(p[k], static_cast<double>(p0[k]) - 0.1 * d));
-      }
-    }
+namespace {
+
+// One parameter with positive states, for an update.
+template <class T>
+struct Parameter {
+  explicit Parameter(size_t n)
+      : p(normal<T>(n)), g(normal<T>(n)), s{normal<T>(n), normal<T>(n), normal<T>(n)} {
+    for (auto& state : s)
+      for (T& e : state) e = T(std::abs(static_cast<float>(e)) + 0.1f);
   }
+  UpdateTensor tensor(const UpdateTensor& options, int states) {
+    UpdateTensor t = options;
+    t.dtype = dtype_of<T>;
+    t.n = static_cast<int64_t>(p.size());
+    t.param = p.data();
+    t.grad = g.data();
+    for (int i = 0; i < kMaxUpdateStates; ++i)
+      t.states[i] = states >> i & 1 ? s[static_cast<size_t>(i)].data() : nullptr;
+    return t;
+  }
+  std::vector<T> p, g;
+  std::array<std::vector<T>, 3> s;
+};
+
+// Factors in the domain of each formula, and the masks of states that it can have.
+struct UpdateCase {
+  Update op;
+  std::vector<double> factors;
+  std::vector<int> states;
+};
+const std::vector<UpdateCase> kUpdates = {
+    {Update::Sgd, {-0.1, 0.9, 0.75}, {0, 1}},
+    {Update::Adam, {0.99, 0.9, 0.1, 0.99, 0.01, -0.02, 0.3, 1e-4}, {3, 7}},
+    {Update::Adamax, {0.9, 0.1, 0.99, 1e-4, -0.02}, {3}},
+    {Update::NAdam, {0.99, 0.1, 0.99, 0.01, 0.3, 1e-4, -0.01, -0.02}, {3}},
+    {Update::RAdam, {0.99, 0.9, 0.1, 0.99, 0.01, 1e-4, -0.02}, {3}},
+    {Update::Adagrad, {-0.1, 1e-4}, {1}},
+    {Update::Adadelta, {-0.5, 0.9, 0.1, 1e-4}, {3}},
+    {Update::RMSprop, {-0.05, 0.01, 0.001, 1e-2, 0.8}, {1, 5}},
+    {Update::Asgd, {0.99, -0.1, 0.25}, {1}},
+    {Update::Rprop, {0.5, 1.2, 0.2, 1.5}, {3}},
+};
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("Updates give every element what double gives it alone, for several parameters at once",
+                   "", float, double, Half, BFloat16) {
+  using T = TestType;
+  for (const UpdateCase& c : kUpdates)
+    for (const int states : c.states)
+      for (int options = 0; options < 8; ++options) {
+        UpdateTensor with{};
+        std::copy(c.factors.begin(), c.factors.end(), with.factors);
+        with.flag = options & 1;
+        with.maximize = options & 2;
+        with.weight_decay = options & 4 ? 0.01 : 0;
+        std::vector<Parameter<T>> params;
+        for (const size_t n : {5, 0, 16, 1000, options == 7 ? 40000 : 33}) params.emplace_back(n);
+        const auto before = params;
+        std::vector<UpdateTensor> tensors;
+        for (auto& p : params) tensors.push_back(p.tensor(with, states));
+        cpu().update({c.op, tensors.data(), static_cast<int64_t>(tensors.size())});
+        INFO("update " << static_cast<int>(c.op) << " states " << states << " options " << options);
+        for (size_t k = 0; k < params.size(); ++k)
+          for (size_t i = 0; i<params[k].p.size(); i += params[k].p.size()> 100 ? 17 : 1) {
+            Parameter<double> one(1);
+            one.p[0] = static_cast<double>(before[k].p[i]);
+            one.g[0] = static_cast<double>(before[k].g[i]);
+            for (size_t j = 0; j < 3; ++j) one.s[j][0] = static_cast<double>(before[k].s[j][i]);
+            const UpdateTensor alone = one.tensor(with, states);
+            cpu().update({c.op, &alone, 1});
+            REQUIRE(near(params[k].p[i], one.p[0]));
+            for (size_t j = 0; j < 3; ++j) {
+              REQUIRE(near(params[k].s[j][i], one.s[j][0]));
+              if (!(states >> j & 1)) REQUIRE(params[k].s[j][i] == before[k].s[j][i]);
+            }
+          }
+      }
 }
 
-TEMPLATE_TEST_CASE("adam follows PyTorch's rule for every mix of options", "", float, double, Half,
-                   BFloat16) {
-  using T = TestType;
-  for (int64_t n : {0, 5, 16, 1000, 40000}) {
-    for (int options = 0; options < 16; ++options) {
-      const bool amsgrad = options & 1, decoupled = options & 2, maximize = options & 4, decays = options & 8;
-      if (n == 40000 && options % 5) continue;
-      auto p = normal<T>(n), g = normal<T>(n), m = normal<T>(n), v = normal<T>(n), w = normal<T>(n);
-      for (auto* x : {&v, &w})
-        for (T& e : *x) e = T(std::abs(static_cast<float>(e)) + 0.1f);
-      const auto p0 = p, m0 = m, v0 = v, w0 = w;
-      AdamArgs args{
-          dtype_of<T>, p.data(), g.data(), m.data(), v.data(), amsgrad ? w.data() : nullptr, n,
-          3,           0.01,     0.9,      0.99,     1e-4,     decays ? 0.1 : 0.0,           decoupled,
-          maximize};
-      cpu().adam(args);
-      for (int64_t i = 0; i < n; ++i) {
-        const size_t k = static_cast<size_t>(i);
-        double x = static_cast<double>(p0[k]), d = static_cast<double>(g[k]) * (maximize ? -1 : 1);
-        if (decoupled) {
-          x *= 1 - 0.01 * args.weight_decay;
-        } else {
-          d += args.weight_decay * x;
-        }
-        const double first = 0.9 * static_cast<double>(m0[k]) + 0.1 * d;
-        double second = 0.99 * static_cast<double>(v0[k]) + 0.01 * d * d;
-        REQUIRE(near(m[k], first));
-        REQUIRE(near(v[k], second));
-        if (amsgrad) {
-          second = std::max(second, static_cast<double>(w0[k]));
-          REQUIRE(near(w[k], second));
-        }
-        const double denominator = std::sqrt(second) / std::sqrt(1 - std::pow(0.99, 3)) + 1e-4;
-        REQUIRE(near(p[k], x - 0.01 / (1 - std::pow(0.9, 3)) * first / denominator));
+TEST_CASE("SGD's and Adam's updates follow PyTorch's rule for every mix of options") {
+  for (int options = 0; options < 32; ++options) {
+    const bool maximize = options & 1, decays = options & 2, momentum = options & 4, nesterov = options & 8,
+               amsgrad = options & 16;
+    UpdateTensor with{};
+    with.maximize = maximize;
+    with.weight_decay = decays ? 0.01 : 0;
+    with.flag = nesterov;
+    Parameter<double> x(37), y(37);
+    const auto x0 = x, y0 = y;
+    const auto gradient = [&](const Parameter<double>& from, size_t k) {
+      return from.g[k] * (maximize ? -1 : 1) + with.weight_decay * from.p[k];
+    };
+    UpdateTensor sgd = x.tensor(with, momentum ? 1 : 0);
+    sgd.factors[0] = -0.1;
+    sgd.factors[1] = 0.9;
+    sgd.factors[2] = 0.75;
+    cpu().update({Update::Sgd, &sgd, 1});
+    const std::vector<double> factors = {0.999, 0.9, 0.1, 0.99, 0.01, -0.02, 0.3, 1e-4};
+    UpdateTensor adam = y.tensor(with, amsgrad ? 7 : 3);
+    std::copy(factors.begin(), factors.end(), adam.factors);
+    cpu().update({Update::Adam, &adam, 1});
+    for (size_t k = 0; k < 37; ++k) {
+      double d = gradient(x0, k);
+      if (momentum) {
+        const double b = 0.9 * x0.s[0][k] + 0.75 * d;
+        REQUIRE(near(x.s[0][k], b));
+        d = nesterov ? d + 0.9 * b : b;
       }
+      REQUIRE(near(x.p[k], x0.p[k] - 0.1 * d));
+
+      const double g = gradient(y0, k), m = 0.9 * y0.s[0][k] + 0.1 * g;
+      double v = 0.99 * y0.s[1][k] + 0.01 * g * g;
+      REQUIRE(near(y.s[0][k], m));
+      REQUIRE(near(y.s[1][k], v));
+      if (amsgrad) {
+        v = std::max(v, y0.s[2][k]);
+        REQUIRE(near(y.s[2][k], v));
+      }
+      REQUIRE(near(y.p[k], 0.999 * y0.p[k] - 0.02 * m / (std::sqrt(v) / 0.3 + 1e-4)));
     }
   }
 }
@@ -205,8 +253,16 @@ TEST_CASE("fused kernels give the same bits on one thread and on several") {
     cpu().lstm_cell({kFloat32, g.data(), c.data(), h.data(), c_out.data(), nullptr, batch, hidden});
     auto p = gates;
     std::vector<float> m(4 * n, 0.1f), v(4 * n, 0.2f);
-    cpu().adam({kFloat32, p.data(), g.data(), m.data(), v.data(), nullptr, 4 * n, 2, 0.1, 0.9, 0.99, 1e-8,
-                0.0, false, false});
+    UpdateTensor adam{};
+    adam.dtype = kFloat32;
+    adam.n = 4 * n;
+    adam.param = p.data();
+    adam.grad = g.data();
+    adam.states[0] = m.data();
+    adam.states[1] = v.data();
+    const std::vector<double> factors = {1, 0.9, 0.1, 0.99, 0.01, -0.1, 0.14, 1e-8};
+    std::copy(factors.begin(), factors.end(), adam.factors);
+    cpu().update({Update::Adam, &adam, 1});
     g.insert(g.end(), h.begin(), h.end());
     g.insert(g.end(), c_out.begin(), c_out.end());
     g.insert(g.end(), p.begin(), p.end());

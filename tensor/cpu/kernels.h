@@ -23,7 +23,6 @@ void scatter_add(const GatherArgs& args);                           // index.cpp
 void gemm(const tapir::GemmArgs& args);                             // gemm_entry.cpp
 void lstm_cell(const LstmCellArgs& args);                           // lstm.cpp
 void lstm_cell_backward(const LstmCellBackwardArgs& args);          // lstm.cpp
-void sgd(const SgdArgs& args);                                      // optim.cpp
-void adam(const AdamArgs& args);                                    // optim.cpp
+void update(const UpdateArgs& args);                                // optim.cpp
 
 }  // namespace tapir::cpu

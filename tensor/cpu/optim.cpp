@@ -1,7 +1,7 @@
-// The updates of SGD and Adam, each in one pass over its arrays, with PyTorch's order of operations. Half
-// types are computed in float, block by block.
+// The optimizers' updates, each in one pass over its arrays and over all parameters at once. The formulas are
+// in updates.def. Half types are computed in float, block by block.
 #include <algorithm>
-#include <cmath>
+#include <vector>
 
 #include "hwy/base.h"
 #include "tapir/tensor/cpu/convert.h"
@@ -20,22 +20,23 @@
 #ifndef TAPIR_CPU_OPTIM_STRETCH
 #define TAPIR_CPU_OPTIM_STRETCH
 namespace tapir::cpu {
-// n elements of a parameter with its state; null for state that the update does not keep.
+// n elements of a parameter with its states; null for a state that is not in use.
 template <class T>
 struct Stretch {
   int64_t n;
   T* param;
   const T* grad;
-  T* state[3];
-};
-struct AdamFactors {
-  double step_size, sqrt_correction2, keep;  // keep: 1 - lr * weight_decay, or 1
+  T* states[kMaxUpdateStates];
 };
 }  // namespace tapir::cpu
 #endif
 
 HWY_BEFORE_NAMESPACE();
 namespace tapir::cpu::HWY_NAMESPACE {
+
+#define TAPIR_FN HWY_INLINE
+#include "tapir/tensor/updates.def"
+#undef TAPIR_FN
 
 // f(load, store) for vectors that cover [0, n).
 template <class T, class F>
@@ -51,54 +52,48 @@ HWY_INLINE void for_vectors(int64_t n, F f) {
       [i, m](Vec<T> v, T* p) HWY_ATTR { v.store_first(p + i, m); });
 }
 
-template <class T>
-HWY_INLINE void sgd_stretch(const SgdArgs& a, const Stretch<T>& s) {
+// What is the same for all elements of a parameter.
+template <class V, class Formula>
+struct Uniform {
+  V k[Formula::kFactors];
+  bool has[Formula::kStates];
+  bool flag;
+};
+
+template <class Formula, class T>
+void run_formula(const UpdateTensor& t, const Stretch<T>& stretch) {
   using V = Vec<T>;
-  const V lr(-a.lr), decay(a.weight_decay), momentum(a.momentum), fresh(1 - a.dampening);
-  T* const buffer = s.state[0];
-  for_vectors<T>(s.n, [&](auto load, auto store) HWY_ATTR {
-    const V p = load(s.param);
-    V g = load(s.grad);
-    if (a.maximize) g = -g;
-    if (a.weight_decay != 0) g = mul_add(decay, p, g);
-    if (buffer) {
-      const V b = a.first_step ? g : mul_add(fresh, g, momentum * load(buffer));
-      store(b, buffer);
-      g = a.nesterov ? mul_add(momentum, b, g) : b;
-    }
-    store(mul_add(lr, g, p), s.param);
+  Uniform<V, Formula> u;
+  for (int i = 0; i < Formula::kFactors; ++i) u.k[i] = V(t.factors[i]);
+  for (int i = 0; i < Formula::kStates; ++i) u.has[i] = stretch.states[i] != nullptr;
+  u.flag = t.flag;
+  const bool negate = t.maximize, decays = t.weight_decay != 0;
+  const V decay(t.weight_decay);
+  const Stretch<T> a = stretch;
+  for_vectors<T>(a.n, [&](auto load, auto store) HWY_ATTR {
+    V p = load(a.param), g = load(a.grad), s[Formula::kStates];
+    for (int i = 0; i < Formula::kStates; ++i) s[i] = u.has[i] ? load(a.states[i]) : V(T(0));
+    if (negate) g = -g;
+    if (decays) g = mul_add(decay, p, g);
+    Formula()(p, g, s, u);
+    store(p, a.param);
+    for (int i = 0; i < Formula::kStates; ++i)
+      if (u.has[i]) store(s[i], a.states[i]);
   });
 }
 
 template <class T>
-HWY_INLINE void adam_stretch(const AdamArgs& a, const AdamFactors& k, const Stretch<T>& s) {
-  using V = Vec<T>;
-  const V beta1(a.beta1), fresh1(1 - a.beta1), beta2(a.beta2), fresh2(1 - a.beta2), eps(a.eps);
-  const V decay(a.weight_decay), keep(k.keep), step(-k.step_size), correction2(k.sqrt_correction2);
-  const bool add_decay = a.weight_decay != 0 && !a.decoupled;
-  T *const first = s.state[0], *const second = s.state[1], *const largest = s.state[2];
-  for_vectors<T>(s.n, [&](auto load, auto store) HWY_ATTR {
-    V p = load(s.param), g = load(s.grad);
-    if (a.maximize) g = -g;
-    if (add_decay) g = mul_add(decay, p, g);
-    p = p * keep;
-    const V m = mul_add(fresh1, g, beta1 * load(first));
-    V v = mul_add(fresh2 * g, g, beta2 * load(second));
-    store(m, first);
-    store(v, second);
-    if (largest) {
-      const V old = load(largest);
-      v = select(old > v || is_nan(old), old, v);
-      store(v, largest);
-    }
-    store(p + step * m / (sqrt(v) / correction2 + eps), s.param);
-  });
+void run_update(Update op, const UpdateTensor& t, const Stretch<T>& s) {
+  switch (op) {
+#define TAPIR_UPDATE(Name) \
+  case Update::Name:       \
+    return run_formula<Name##Update>(t, s);
+    TAPIR_UPDATES(TAPIR_UPDATE)
+#undef TAPIR_UPDATE
+  }
 }
-
-void sgd_float(const SgdArgs& a, const Stretch<float>& s) { sgd_stretch(a, s); }
-void sgd_double(const SgdArgs& a, const Stretch<double>& s) { sgd_stretch(a, s); }
-void adam_float(const AdamArgs& a, const AdamFactors& k, const Stretch<float>& s) { adam_stretch(a, k, s); }
-void adam_double(const AdamArgs& a, const AdamFactors& k, const Stretch<double>& s) { adam_stretch(a, k, s); }
+void update_float(Update op, const UpdateTensor& t, const Stretch<float>& s) { run_update(op, t, s); }
+void update_double(Update op, const UpdateTensor& t, const Stretch<double>& s) { run_update(op, t, s); }
 
 }  // namespace tapir::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -106,10 +101,8 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace tapir::cpu {
 
-HWY_EXPORT(sgd_float);
-HWY_EXPORT(sgd_double);
-HWY_EXPORT(adam_float);
-HWY_EXPORT(adam_double);
+HWY_EXPORT(update_float);
+HWY_EXPORT(update_double);
 
 namespace {
 
@@ -121,83 +114,67 @@ T* at(void* p, int64_t i) {
   return p ? static_cast<T*>(p) + i : nullptr;
 }
 
-// Calls update(Stretch<T>) on stretches that cover n elements, on several threads where that pays.
-template <class T, class Update>
-void each_stretch(int64_t n, void* param, const void* grad, void* const (&state)[3], Update update) {
-  const auto stretch = [&](int64_t begin, int64_t end) {
-    update(Stretch<T>{end - begin,
-                      at<T>(param, begin),
-                      static_cast<const T*>(grad) + begin,
-                      {at<T>(state[0], begin), at<T>(state[1], begin), at<T>(state[2], begin)}});
-  };
-  if (n <= kGrain) {
-    stretch(0, n);
-  } else {
-    parallel_for(0, n, kGrain, stretch);
+template <class T>
+Stretch<T> stretch_of(const UpdateTensor& t, int64_t begin, int64_t end) {
+  Stretch<T> s{end - begin, at<T>(t.param, begin), static_cast<const T*>(t.grad) + begin, {}};
+  for (int k = 0; k < kMaxUpdateStates; ++k) s.states[k] = at<T>(t.states[k], begin);
+  return s;
+}
+
+void update_halves(Update op, const UpdateTensor& t, int64_t begin, int64_t end) {
+  TAPIR_INTERNAL_CHECK(is_half(t.dtype));
+  const Conversion in = conversion(t.dtype, kFloat32), out = conversion(kFloat32, t.dtype);
+  float p[kBlock], g[kBlock], s[kMaxUpdateStates][kBlock];
+  for (int64_t i = begin; i < end; i += kBlock) {
+    const Stretch<uint16_t> stored = stretch_of<uint16_t>(t, i, std::min(end, i + kBlock));
+    const int64_t m = stored.n;
+    Stretch<float> computed{m, p, g, {}};
+    in(m, stored.param, p);
+    in(m, stored.grad, g);
+    for (int k = 0; k < kMaxUpdateStates; ++k) {
+      if (!stored.states[k]) continue;
+      in(m, stored.states[k], s[k]);
+      computed.states[k] = s[k];
+    }
+    HWY_DYNAMIC_DISPATCH(update_float)(op, t, computed);
+    out(m, p, stored.param);
+    for (int k = 0; k < kMaxUpdateStates; ++k)
+      if (stored.states[k]) out(m, s[k], stored.states[k]);
   }
 }
 
-template <class Update>
-void each_half_stretch(DType dtype, int64_t n, void* param, const void* grad, void* const (&state)[3],
-                       Update update) {
-  TAPIR_INTERNAL_CHECK(is_half(dtype));
-  const Conversion in = conversion(dtype, kFloat32), out = conversion(kFloat32, dtype);
-  parallel_for(0, n, kGrain, [&](int64_t begin, int64_t end) {
-    float p[kBlock], g[kBlock], s[3][kBlock];
-    for (int64_t i = begin; i < end; i += kBlock) {
-      const int64_t m = std::min(kBlock, end - i);
-      Stretch<float> f{m, p, g, {}};
-      in(m, at<uint16_t>(param, i), p);
-      in(m, static_cast<const uint16_t*>(grad) + i, g);
-      for (int k = 0; k < 3; ++k) {
-        if (!state[k]) continue;
-        in(m, at<uint16_t>(state[k], i), s[k]);
-        f.state[k] = s[k];
-      }
-      update(f);
-      out(m, p, at<uint16_t>(param, i));
-      for (int k = 0; k < 3; ++k)
-        if (state[k]) out(m, s[k], at<uint16_t>(state[k], i));
-    }
-  });
+void update_range(Update op, const UpdateTensor& t, int64_t begin, int64_t end) {
+  if (t.dtype == kFloat32) {
+    HWY_DYNAMIC_DISPATCH(update_float)(op, t, stretch_of<float>(t, begin, end));
+  } else if (t.dtype == kFloat64) {
+    HWY_DYNAMIC_DISPATCH(update_double)(op, t, stretch_of<double>(t, begin, end));
+  } else {
+    update_halves(op, t, begin, end);
+  }
 }
 
 }  // namespace
 
-void sgd(const SgdArgs& a) {
-  void* const state[3] = {a.momentum_buffer, nullptr, nullptr};
-  if (a.dtype == kFloat64) {
-    each_stretch<double>(a.n, a.param, a.grad, state, [&](const Stretch<double>& s) {
-      HWY_DYNAMIC_DISPATCH(sgd_double)(a, s);
-    });
+void update(const UpdateArgs& a) {
+  int64_t total = 0;
+  for (int64_t i = 0; i < a.count; ++i) total += a.tensors[i].n;
+  if (total <= kGrain) {
+    for (int64_t i = 0; i < a.count; ++i) update_range(a.op, a.tensors[i], 0, a.tensors[i].n);
     return;
   }
-  const auto update = [&](const Stretch<float>& s) { HWY_DYNAMIC_DISPATCH(sgd_float)(a, s); };
-  if (a.dtype == kFloat32) {
-    each_stretch<float>(a.n, a.param, a.grad, state, update);
-  } else {
-    each_half_stretch(a.dtype, a.n, a.param, a.grad, state, update);
-  }
-}
-
-void adam(const AdamArgs& a) {
-  const double correction1 = 1 - std::pow(a.beta1, static_cast<double>(a.step));
-  const double correction2 = 1 - std::pow(a.beta2, static_cast<double>(a.step));
-  const AdamFactors k{a.lr / correction1, std::sqrt(correction2),
-                      a.decoupled ? 1 - a.lr * a.weight_decay : 1};
-  void* const state[3] = {a.exp_avg, a.exp_avg_sq, a.max_exp_avg_sq};
-  if (a.dtype == kFloat64) {
-    each_stretch<double>(a.n, a.param, a.grad, state, [&](const Stretch<double>& s) {
-      HWY_DYNAMIC_DISPATCH(adam_double)(a, k, s);
-    });
-    return;
-  }
-  const auto update = [&](const Stretch<float>& s) { HWY_DYNAMIC_DISPATCH(adam_float)(a, k, s); };
-  if (a.dtype == kFloat32) {
-    each_stretch<float>(a.n, a.param, a.grad, state, update);
-  } else {
-    each_half_stretch(a.dtype, a.n, a.param, a.grad, state, update);
-  }
+  // The parameters end to end are one range, which the threads share.
+  std::vector<int64_t> ends;
+  ends.reserve(static_cast<size_t>(a.count));
+  for (int64_t i = 0; i < a.count; ++i) ends.push_back((ends.empty() ? 0 : ends.back()) + a.tensors[i].n);
+  parallel_for(0, total, kGrain, [&](int64_t begin, int64_t end) {
+    auto i = std::upper_bound(ends.begin(), ends.end(), begin) - ends.begin();
+    for (; begin < end; ++i) {
+      const UpdateTensor& t = a.tensors[i];
+      const int64_t start = ends[static_cast<size_t>(i)] - t.n, stop = std::min(end, start + t.n);
+      update_range(a.op, t, begin - start, stop - start);
+      begin = stop;
+    }
+  });
 }
 
 }  // namespace tapir::cpu

@@ -21,8 +21,7 @@ constexpr KernelTable cpu_kernels = {
     .gemm = cpu::gemm,
     .lstm_cell = cpu::lstm_cell,
     .lstm_cell_backward = cpu::lstm_cell_backward,
-    .sgd = cpu::sgd,
-    .adam = cpu::adam,
+    .update = cpu::update,
     .read = cpu::read,
 };
 
