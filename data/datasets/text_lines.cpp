@@ -1,10 +1,8 @@
 #include "tapir/data/datasets/text_lines.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 
+#include "tapir/data/datasets/text_file.h"
 #include "tapir/tensor/error_format.h"
 
 namespace tapir::data::datasets {
@@ -48,18 +46,6 @@ void append_utf8(std::string& out, char32_t c) {
     out += static_cast<char>(0x80 | (c >> 6 & 0x3f));
     out += static_cast<char>(0x80 | (c & 0x3f));
   }
-}
-
-std::string read_text(const std::string& path) {
-  std::FILE* file = std::fopen(path.c_str(), "rb");
-  if (!file) throw_error<IOError>("TextLines: cannot open \"{}\": {}", path, std::strerror(errno));
-  std::string text;
-  char block[1 << 16];
-  while (const size_t n = std::fread(block, 1, sizeof(block), file)) text.append(block, n);
-  const int error = std::ferror(file) ? errno : 0;
-  std::fclose(file);
-  if (error) throw_error<IOError>("TextLines: cannot read \"{}\": {}", path, std::strerror(error));
-  return text;
 }
 
 }  // namespace
@@ -117,10 +103,7 @@ TextLines::TextLines(std::string_view text) : TextLines(text, CharVocabulary(tex
 TextLines::TextLines(std::string_view text, CharVocabulary vocabulary) {
   std::vector<int64_t> indices{CharVocabulary::kEndOfLine};
   while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    const std::string_view line = take_line(text);
     if (line.empty()) continue;
     starts_.push_back(static_cast<int64_t>(indices.size()) - 1);
     const std::vector<int64_t> encoded = vocabulary.encode(line);
@@ -133,9 +116,9 @@ TextLines::TextLines(std::string_view text, CharVocabulary vocabulary) {
   text_ = std::make_shared<const Text>(Text{std::move(vocabulary), all});
 }
 
-TextLines TextLines::from_file(const std::string& path) { return TextLines(read_text(path)); }
+TextLines TextLines::from_file(const std::string& path) { return TextLines(read_text("TextLines", path)); }
 TextLines TextLines::from_file(const std::string& path, CharVocabulary vocabulary) {
-  return TextLines(read_text(path), std::move(vocabulary));
+  return TextLines(read_text("TextLines", path), std::move(vocabulary));
 }
 
 Example<> TextLines::get(size_t index) {
