@@ -10,6 +10,9 @@ function(tapir_flags target)
       -fsanitize=${TAPIR_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
     target_link_options(${target} PRIVATE -fsanitize=${TAPIR_SANITIZE})
   endif()
+  if(TAPIR_BUILD_FUZZERS)
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
 endfunction()
 
 # For libtapir.so.
