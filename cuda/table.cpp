@@ -44,8 +44,8 @@ constexpr KernelTable kTable = {
     .gather = lacking<GatherArgs>,
     .scatter_add = lacking<GatherArgs>,
     .gemm = gemm,
-    .lstm_cell = lacking<LstmCellArgs>,
-    .lstm_cell_backward = lacking<LstmCellBackwardArgs>,
+    .rnn_cell = lacking<RnnCellArgs>,
+    .rnn_cell_backward = lacking<RnnCellBackwardArgs>,
     .update = lacking<UpdateArgs>,
     .read = read,
 };

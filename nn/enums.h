@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "tapir/tensor/rnn_mode.h"
+
 namespace tapir {
 
 /// What a loss does with the losses of the elements; the values are those of PyTorch's Reduction.
@@ -24,5 +26,11 @@ inline constexpr Nonlinearity kTanh = Nonlinearity::Tanh;
 inline constexpr Nonlinearity kReLU = Nonlinearity::ReLU;
 inline constexpr Nonlinearity kLeakyReLU = Nonlinearity::LeakyReLU;
 inline constexpr Nonlinearity kSELU = Nonlinearity::SELU;
+
+/// The kinds of recurrent layers; see tensor/rnn_mode.h.
+inline constexpr RnnMode kLSTM = RnnMode::LSTM;
+inline constexpr RnnMode kGRU = RnnMode::GRU;
+inline constexpr RnnMode kRNN_TANH = RnnMode::Tanh;
+inline constexpr RnnMode kRNN_RELU = RnnMode::ReLU;
 
 }  // namespace tapir

@@ -7,6 +7,7 @@
 #include "tapir/tensor/array_ref.h"
 #include "tapir/tensor/device.h"
 #include "tapir/tensor/dtype.h"
+#include "tapir/tensor/rnn_mode.h"
 
 namespace tapir {
 
@@ -220,27 +221,36 @@ struct GemmArgs {
   int64_t stride_a, stride_b, stride_c;
 };
 
-/// The pointwise part of an LSTM cell; gates are laid out i, f, g, o as in PyTorch, (batch, 4 * hidden) each
-/// row.
-///   i, f, o = sigmoid; g = tanh;  c' = f * c + i * g;  h' = o * tanh(c')
-struct LstmCellArgs {
+/// The pointwise part of a recurrent cell; gates lie as in PyTorch, each row (gates * hidden):
+///   LSTM  i, f, g, o:  c' = sigmoid(f) c + sigmoid(i) tanh(g),  h' = sigmoid(o) tanh(c')
+///   GRU   r, z, n:     h' = (1 - z) n + z h,  r, z = sigmoid(x + s),  n = tanh(x + r s),
+///                      where x is the input's part of a gate and s the state's
+///   else               h' = tanh or ReLU of the one gate
+struct RnnCellArgs {
+  RnnMode mode;
   DType dtype;
-  void* gates;       ///< in: pre-activations; out: activations i, f, g, o, which backward reads
-  const void* c;     ///< (batch, hidden)
-  void* h_out;       ///< (batch, hidden)
-  void* c_out;       ///< (batch, hidden)
-  void* tanh_c_out;  ///< (batch, hidden), which backward reads; may be null
+  void* gates;              ///< in: pre-activations; out: activations, which backward reads; may be h_out
+                            ///< where the gate is h'
+  const void* state_gates;  ///< GRU: the state's part of the pre-activations (gates holds the input's)
+  const void* state;        ///< (batch, hidden): LSTM c, GRU h; else unused
+  void* h_out;              ///< (batch, hidden)
+  void* c_out;              ///< (batch, hidden): LSTM
+  void* saved;              ///< (batch, hidden): LSTM tanh(c'), GRU the state's part of n; which backward
+                            ///< reads; may be null
   int64_t batch, hidden;
 };
-struct LstmCellBackwardArgs {
+struct RnnCellBackwardArgs {
+  RnnMode mode;
   DType dtype;
-  const void* gates;   ///< activations
-  const void* c;       ///< the cell state that went in
-  const void* tanh_c;  ///< tanh of the cell state that came out
-  const void* grad_h;  ///< null: zeros
-  const void* grad_c;  ///< null: zeros
-  void* grad_gates;    ///< (batch, 4 * hidden), of the pre-activations
-  void* grad_c_in;     ///< (batch, hidden), or null
+  const void* gates;       ///< activations
+  const void* saved;       ///< as the forward left it
+  const void* state;       ///< as in the forward
+  const void* grad_h;      ///< null: zeros
+  const void* grad_c;      ///< LSTM; null: zeros
+  void* grad_gates;        ///< (batch, gates * hidden), of the pre-activations; GRU: of the input's part
+  void* grad_state_gates;  ///< GRU: of the state's part
+  void* grad_state;        ///< (batch, hidden), or null: LSTM of c; GRU of h other than through the gates
+  bool add_grad_state;     ///< GRU: adds to grad_state, otherwise writes it
   int64_t batch, hidden;
 };
 
@@ -289,8 +299,8 @@ struct KernelTable {
   void (*gather)(const GatherArgs&);
   void (*scatter_add)(const GatherArgs&);  ///< out and src change roles: out += into src
   void (*gemm)(const GemmArgs&);
-  void (*lstm_cell)(const LstmCellArgs&);
-  void (*lstm_cell_backward)(const LstmCellBackwardArgs&);
+  void (*rnn_cell)(const RnnCellArgs&);
+  void (*rnn_cell_backward)(const RnnCellBackwardArgs&);
   void (*update)(const UpdateArgs&);
   /// The value of the one element at `data`, as a double and an int64 (waits for the device).
   KernelScalar (*read)(const void* data, DType dtype);

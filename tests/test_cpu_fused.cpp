@@ -1,4 +1,4 @@
-// The CPU's fused kernels, the LSTM cell and the optimizers' updates, against the formulas in double.
+// The CPU's fused kernels, the recurrent cells and the optimizers' updates, against the formulas in double.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -51,13 +51,32 @@ TEMPLATE_TEST_CASE("the LSTM cell computes i, f, g, o, c' and h' of each row", "
     const auto pre = normal<T>(4 * n, 2), c = normal<T>(n);
     auto gates = pre;
     std::vector<T> h(n), c_out(n), t(n);
-    LstmCellArgs args{dtype_of<T>, gates.data(), c.data(), h.data(), c_out.data(), t.data(), batch, hidden};
-    cpu().lstm_cell(args);
+    RnnCellArgs args{};
+    args.mode = RnnMode::LSTM;
+    args.dtype = dtype_of<T>;
+    args.gates = gates.data();
+    args.state = c.data();
+    args.h_out = h.data();
+    args.c_out = c_out.data();
+    args.saved = t.data();
+    args.batch = batch;
+    args.hidden = hidden;
+    cpu().rnn_cell(args);
     const auto grad_h = normal<T>(n), grad_c = normal<T>(n);
     std::vector<T> grad_gates(4 * n), grad_c_in(n);
-    LstmCellBackwardArgs back{dtype_of<T>,   gates.data(),      c.data(),         t.data(), grad_h.data(),
-                              grad_c.data(), grad_gates.data(), grad_c_in.data(), batch,    hidden};
-    cpu().lstm_cell_backward(back);
+    RnnCellBackwardArgs back{};
+    back.mode = RnnMode::LSTM;
+    back.dtype = dtype_of<T>;
+    back.gates = gates.data();
+    back.saved = t.data();
+    back.state = c.data();
+    back.grad_h = grad_h.data();
+    back.grad_c = grad_c.data();
+    back.grad_gates = grad_gates.data();
+    back.grad_state = grad_c_in.data();
+    back.batch = batch;
+    back.hidden = hidden;
+    cpu().rnn_cell_backward(back);
     for (int b = 0; b < batch; ++b) {
       for (int j = 0; j < hidden; ++j) {
         const size_t at = static_cast<size_t>(b * hidden + j);
@@ -97,23 +116,150 @@ TEST_CASE("the LSTM cell's backward takes a missing gradient for zeros and leave
   const std::vector<float> zeros(n, 0.f);
   for (bool h_missing : {false, true}) {
     std::vector<float> a(4 * n), b(4 * n), c_in(n);
-    LstmCellBackwardArgs args{kFloat32,
-                              gates.data(),
-                              c.data(),
-                              t.data(),
-                              h_missing ? nullptr : grad.data(),
-                              h_missing ? grad.data() : nullptr,
-                              a.data(),
-                              nullptr,
-                              1,
-                              n};
-    cpu().lstm_cell_backward(args);
+    RnnCellBackwardArgs args{};
+    args.mode = RnnMode::LSTM;
+    args.dtype = kFloat32;
+    args.gates = gates.data();
+    args.saved = t.data();
+    args.state = c.data();
+    args.grad_h = h_missing ? nullptr : grad.data();
+    args.grad_c = h_missing ? grad.data() : nullptr;
+    args.grad_gates = a.data();
+    args.batch = 1;
+    args.hidden = n;
+    cpu().rnn_cell_backward(args);
     args.grad_h = h_missing ? zeros.data() : grad.data();
     args.grad_c = h_missing ? grad.data() : zeros.data();
     args.grad_gates = b.data();
-    args.grad_c_in = c_in.data();
-    cpu().lstm_cell_backward(args);
+    args.grad_state = c_in.data();
+    cpu().rnn_cell_backward(args);
     CHECK(a == b);
+  }
+}
+
+TEMPLATE_TEST_CASE("the GRU cell computes r, z, n and h' of each row", "", float, double, Half, BFloat16) {
+  using T = TestType;
+  for (const auto& shape : {std::pair(1, 32), {3, 5}, {2, 131}, {0, 4}, {70, 100}}) {
+    const int batch = shape.first, hidden = shape.second;
+    const size_t size = static_cast<size_t>(batch * hidden);
+    const auto pre = normal<T>(3 * size, 2), state_pre = normal<T>(3 * size, 2), state = normal<T>(size);
+    auto gates = pre;
+    std::vector<T> h(size), kept(size);
+    RnnCellArgs args{};
+    args.mode = RnnMode::GRU;
+    args.dtype = dtype_of<T>;
+    args.gates = gates.data();
+    args.state_gates = state_pre.data();
+    args.state = state.data();
+    args.h_out = h.data();
+    args.saved = kept.data();
+    args.batch = batch;
+    args.hidden = hidden;
+    cpu().rnn_cell(args);
+    const auto grad_h = normal<T>(size), before = normal<T>(size);
+    std::vector<T> grad_gates(3 * size), grad_state_gates(3 * size), grad_state(size), added = before;
+    RnnCellBackwardArgs back{};
+    back.mode = RnnMode::GRU;
+    back.dtype = dtype_of<T>;
+    back.gates = gates.data();
+    back.saved = kept.data();
+    back.state = state.data();
+    back.grad_h = grad_h.data();
+    back.grad_gates = grad_gates.data();
+    back.grad_state_gates = grad_state_gates.data();
+    back.grad_state = grad_state.data();
+    back.batch = batch;
+    back.hidden = hidden;
+    cpu().rnn_cell_backward(back);
+    back.grad_state = added.data();
+    back.add_grad_state = true;
+    cpu().rnn_cell_backward(back);
+    for (int b = 0; b < batch; ++b) {
+      for (int j = 0; j < hidden; ++j) {
+        const size_t at = static_cast<size_t>(b * hidden + j);
+        const auto gate = [&](const std::vector<T>& v, int k) {
+          return static_cast<double>(v[static_cast<size_t>((3 * b + k) * hidden + j)]);
+        };
+        const double state_h = static_cast<double>(state[at]);
+        {
+          const double r = sigmoid(gate(pre, 0) + gate(state_pre, 0)),
+                       z = sigmoid(gate(pre, 1) + gate(state_pre, 1)),
+                       n = std::tanh(gate(pre, 2) + r * gate(state_pre, 2));
+          REQUIRE(near<T>(T(gate(gates, 0)), r));
+          REQUIRE(near<T>(T(gate(gates, 1)), z));
+          REQUIRE(near<T>(T(gate(gates, 2)), n));
+          REQUIRE(near(h[at], (1 - z) * n + z * state_h));
+          REQUIRE(static_cast<double>(kept[at]) == gate(state_pre, 2));
+        }
+        // backward reads the stored activations
+        const double r = gate(gates, 0), z = gate(gates, 1), n = gate(gates, 2);
+        const double g = static_cast<double>(grad_h[at]), gn = g * (1 - z) * (1 - n * n);
+        REQUIRE(near<T>(T(gate(grad_gates, 0)), gn * gate(state_pre, 2) * r * (1 - r)));
+        REQUIRE(near<T>(T(gate(grad_gates, 1)), g * (state_h - n) * z * (1 - z)));
+        REQUIRE(near<T>(T(gate(grad_gates, 2)), gn));
+        REQUIRE(gate(grad_state_gates, 0) == gate(grad_gates, 0));
+        REQUIRE(gate(grad_state_gates, 1) == gate(grad_gates, 1));
+        REQUIRE(near<T>(T(gate(grad_state_gates, 2)), gn * r));
+        REQUIRE(near(grad_state[at], g * z));
+        REQUIRE(near(added[at], static_cast<double>(before[at]) + g * z));
+      }
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("Elman's cell is tanh or ReLU, its gates in place of its output too", "", float, double,
+                   Half, BFloat16) {
+  using T = TestType;
+  const int64_t batch = 3, hidden = 131;
+  const auto n = static_cast<size_t>(batch * hidden);
+  auto pre = normal<T>(n, 2);
+  for (const RnnMode mode : {RnnMode::Tanh, RnnMode::ReLU}) {
+    auto gates = pre, in_place = pre;
+    std::vector<T> h(n), grad(n);
+    RnnCellArgs args{};
+    args.mode = mode;
+    args.dtype = dtype_of<T>;
+    args.gates = gates.data();
+    args.h_out = h.data();
+    args.batch = batch;
+    args.hidden = hidden;
+    cpu().rnn_cell(args);
+    args.gates = args.h_out = in_place.data();
+    cpu().rnn_cell(args);
+    const auto grad_h = normal<T>(n);
+    RnnCellBackwardArgs back{};
+    back.mode = mode;
+    back.dtype = dtype_of<T>;
+    back.gates = gates.data();
+    back.grad_h = grad_h.data();
+    back.grad_gates = grad.data();
+    back.batch = batch;
+    back.hidden = hidden;
+    cpu().rnn_cell_backward(back);
+    for (size_t i = 0; i < n; ++i) {
+      const double x = static_cast<double>(pre[i]),
+                   y = mode == RnnMode::Tanh ? std::tanh(x) : std::max(x, 0.);
+      REQUIRE(near(h[i], y));
+      REQUIRE(static_cast<double>(gates[i]) == static_cast<double>(h[i]));
+      REQUIRE(static_cast<double>(in_place[i]) == static_cast<double>(h[i]));
+      const double stored = static_cast<double>(h[i]),
+                   slope = mode == RnnMode::Tanh ? 1 - stored * stored : stored > 0;
+      REQUIRE(near(grad[i], static_cast<double>(grad_h[i]) * slope));
+    }
+  }
+}
+
+TEST_CASE("Elman's cell passes a NaN on") {
+  for (const RnnMode mode : {RnnMode::Tanh, RnnMode::ReLU}) {
+    float gate = NAN, h = 0;
+    RnnCellArgs args{};
+    args.mode = mode;
+    args.dtype = kFloat32;
+    args.gates = &gate;
+    args.h_out = &h;
+    args.batch = args.hidden = 1;
+    cpu().rnn_cell(args);
+    CHECK(std::isnan(h));
   }
 }
 
@@ -250,7 +396,8 @@ TEST_CASE("fused kernels give the same bits on one thread and on several") {
     set_num_threads(t);
     auto g = gates;
     std::vector<float> h(n), c_out(n);
-    cpu().lstm_cell({kFloat32, g.data(), c.data(), h.data(), c_out.data(), nullptr, batch, hidden});
+    cpu().rnn_cell({RnnMode::LSTM, kFloat32, g.data(), nullptr, c.data(), h.data(), c_out.data(), nullptr,
+                    batch, hidden});
     auto p = gates;
     std::vector<float> m(4 * n, 0.1f), v(4 * n, 0.2f);
     UpdateTensor adam{};

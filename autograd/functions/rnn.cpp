@@ -1,218 +1,159 @@
+// Stacks of recurrent layers, over padded and packed sequences.
 #include "tapir/autograd/functions/rnn.h"
 
-#include "tapir/autograd/functions/matmul.h"
-#include "tapir/autograd/functions/pointwise.h"
-#include "tapir/autograd/functions/rnn_check.h"
+#include "tapir/autograd/functions/copy.h"
+#include "tapir/autograd/functions/dropout.h"
+#include "tapir/autograd/functions/index.h"
+#include "tapir/autograd/functions/rnn_parts.h"
 #include "tapir/autograd/functions/view.h"
-#include "tapir/autograd/recompute.h"
 #include "tapir/tensor/error_format.h"
-#include "tapir/tensor/kernels.h"
 #include "tapir/tensor/ops/copy.h"
-#include "tapir/tensor/ops/reduce.h"
 
 namespace tapir {
 
-namespace detail {
-
 namespace {
 
-[[noreturn]] TAPIR_COLD void wrong_sizes(const char* op, const char* what, const Tensor& got, int64_t rows,
-                                         int64_t columns) {
-  throw_error<ShapeError>("{}: {} has sizes {}, expected [{}, {}]", op, what, got.sizes(), rows, columns);
-}
-[[noreturn]] TAPIR_COLD void wrong_bias(const char* op, const Tensor& got, int64_t n) {
-  throw_error<ShapeError>("{}: a bias has sizes {}, expected [{}]", op, got.sizes(), n);
-}
-[[noreturn]] TAPIR_COLD void not_like_input(const char* op, const Tensor& x, const Tensor& got) {
-  if (got.dtype() != x.dtype())
-    throw_error<DTypeError>("{}: the input is {}, a state or parameter is {}; cast one with to(dtype)", op,
-                            x.dtype(), got.dtype());
-  throw_error<DeviceError>("{}: the input is on {}, a state or parameter on {}", op, x.device(),
-                           got.device());
-}
+// output, h_n, and c_n of LSTM
+using Result = std::tuple<Tensor, Tensor, Tensor>;
 
-TAPIR_ALWAYS_INLINE bool has_sizes(const Tensor& t, int64_t rows, int64_t columns) {
-  const Dims& s = t.impl()->layout.sizes;
-  return s.size() == 2 && s[0] == rows && s[1] == columns;
-}
-
-}  // namespace
-
-void check_rnn(const char* op, const RnnInputs& in, int64_t batch, int64_t gates) {
-  TAPIR_CHECK_AS(ShapeError, in.x.dim() == 2 && in.w_hh.dim() == 2,
-                 "{}: the input has sizes {} and w_hh {}, expected two dimensions each", op, in.x.sizes(),
-                 in.w_hh.sizes());
-  TAPIR_CHECK_AS(DTypeError, in.x.is_floating_point(), "{}: the input is {}, expected a floating-point dtype",
-                 op, in.x.dtype());
-  const int64_t hidden = in.w_hh.size(1);
-  if (!has_sizes(in.w_hh, gates * hidden, hidden)) wrong_sizes(op, "w_hh", in.w_hh, gates * hidden, hidden);
-  in.w_ih.dim();  // defined
-  if (!has_sizes(in.w_ih, gates * hidden, in.x.size(1)))
-    wrong_sizes(op, "w_ih", in.w_ih, gates * hidden, in.x.size(1));
-  for (const Tensor* state : {&in.h, &in.c})
-    if (state->defined() && !has_sizes(*state, batch, hidden))
-      wrong_sizes(op, state == &in.h ? "h" : "c", *state, batch, hidden);
-  for (const Tensor* bias : {&in.b_ih, &in.b_hh})
-    if (bias->defined() && !(bias->dim() == 1 && bias->size(0) == gates * hidden))
-      wrong_bias(op, *bias, gates * hidden);
-  for (const Tensor* t : {&in.h, &in.c, &in.w_ih, &in.w_hh, &in.b_ih, &in.b_hh})
-    if (t->defined() &&
-        (t->impl()->dtype != in.x.impl()->dtype || !(t->impl()->device == in.x.impl()->device)))
-      not_like_input(op, in.x, *t);
-}
-
-std::vector<Tensor> lstm_cell_composed(const Tensor& x, const Tensor& h, const Tensor& c, const Tensor& w_ih,
-                                       const Tensor& w_hh, const Tensor& b_ih, const Tensor& b_hh) {
-  const Tensor gates = add(linear(x, w_ih, b_ih), linear(h, w_hh, b_hh));
-  const std::vector<Tensor> part = chunk(gates, 4, 1);
-  const Tensor c_out = add(mul(sigmoid(part[1]), c), mul(sigmoid(part[0]), tanh(part[2])));
-  return {mul(sigmoid(part[3]), tanh(c_out)), c_out};
-}
-
-}  // namespace detail
-
-namespace {
-
-// c (m, n) = a op(b) + beta c + bias
-void product(const Tensor& like, int64_t m, int64_t n, int64_t k, const void* a, const void* b, bool trans_b,
-             void* c, double beta, const void* bias) {
-  GemmArgs g{};
-  g.dtype = like.impl()->dtype;
-  g.trans_b = trans_b;
-  g.m = m;
-  g.n = n;
-  g.k = k;
-  g.alpha = 1;
-  g.beta = beta;
-  g.a = a;
-  g.lda = k;
-  g.b = b;
-  g.ldb = trans_b ? k : n;
-  g.c = c;
-  g.ldc = n;
-  g.bias = bias;
-  g.batch = 1;
-  kernels(like.impl()->device).gemm(g);
-}
-
-// The address of a contiguous array with the values of t, which `copy` holds where t is not one.
-TAPIR_ALWAYS_INLINE std::byte* dense(const Tensor& t, Tensor& copy) {
-  if (TAPIR_LIKELY(t.impl()->layout.contiguous)) return t.impl()->data;
-  copy = raw::contiguous(t);
-  return copy.impl()->data;
-}
-
-// Inputs and saved tensors: x, h, c, w_ih, w_hh, b_ih, b_hh. Outputs: h', c'.
-struct LstmCellBackward final : NodeOf<7, 7, 2> {
-  const char* name() const override { return "LstmCellBackward"; }
-  void release_saved() override {
-    NodeOf::release_saved();
-    work.reset();
-  }
-  void backward(Grads g, GradSink& sink) override {
-    const Tensor x = saved(0), h = saved(1), c = saved(2), w_ih = saved(3), w_hh = saved(4);
-    if (!sink.deferring()) {
-      return backward_by_recomputing(
-          g, sink, {x, h, c, w_ih, w_hh, saved(5), saved(6)}, [](const std::vector<Tensor>& in) {
-            return detail::lstm_cell_composed(in[0], in[1], in[2], in[3], in[4], in[5], in[6]);
-          });
-    }
-    const DType dtype = x.impl()->dtype;
-    const Device device = x.impl()->device;
-    const int64_t rows = outputs()[0].sizes[0], hidden = outputs()[0].sizes[1];
-    Tensor grad_gates = Tensor::empty({rows, 4 * hidden}, dtype, device);
-    Tensor grad_c;
-    if (sink.wants(2)) grad_c = Tensor::empty({rows, hidden}, dtype, device);
-    Tensor copies[5];
-    LstmCellBackwardArgs args;
-    args.dtype = dtype;
-    args.gates = work->data();
-    args.tanh_c = work->data() + static_cast<size_t>(4 * rows * hidden) * item_size(dtype);
-    args.c = dense(c, copies[0]);
-    args.grad_h = g[0].defined() ? dense(g[0], copies[1]) : nullptr;
-    args.grad_c = g[1].defined() ? dense(g[1], copies[2]) : nullptr;
-    args.grad_gates = grad_gates.impl()->data;
-    args.grad_c_in = grad_c.defined() ? grad_c.impl()->data : nullptr;
-    args.batch = rows;
-    args.hidden = hidden;
-    if (rows && hidden) kernels(device).lstm_cell_backward(args);
-    if (grad_c.defined()) sink.set(2, std::move(grad_c));
-    const auto through = [&](size_t input, const Tensor& weight, Tensor& copy) {
-      if (!sink.wants(input)) return;
-      const int64_t columns = weight.impl()->layout.sizes[1];
-      Tensor grad = Tensor::empty({rows, columns}, dtype, device);
-      product(x, rows, columns, 4 * hidden, grad_gates.impl()->data, dense(weight, copy), false,
-              grad.impl()->data, 0, nullptr);
-      sink.set(input, std::move(grad));
-    };
-    through(0, w_ih, copies[3]);
-    through(1, w_hh, copies[4]);
-    const Tensor grad_bias =
-        rows == 1 || !(sink.wants(5) || sink.wants(6)) ? grad_gates : raw::sum(grad_gates, {0}, true);
-    sink.add_row_sum(5, grad_bias);
-    sink.add_row_sum(6, grad_bias);
-    sink.add_product(3, x, grad_gates);
-    sink.add_product(4, h, std::move(grad_gates));
-  }
-  Ref<StorageImpl> work;  // the gates (B, 4H) after their functions, and tanh(c') (B, H)
+struct Layers {
+  const char* op;
+  RnnMode mode;
+  Tensor h0, c0;  // (layers * directions, B, columns), or undefined
+  TensorList params;
+  bool has_biases;
+  int64_t num_layers;
+  double dropout;
+  bool train, bidirectional;
 };
 
+void check_state(const Layers& a, const char* name, const Tensor& state, int64_t cells, int64_t batch,
+                 int64_t columns) {
+  const Dims expected{cells, batch, columns};
+  TAPIR_CHECK_AS(ShapeError, !state.defined() || state.layout_of().sizes == expected,
+                 "{}: {} has sizes {}, expected {}", a.op, name, state.sizes(), IntArrayRef(expected));
+}
+
+Result run_layers(const Layers& a, Tensor x, IntArrayRef batch_sizes) {
+  TAPIR_CHECK_AS(ValueError, a.num_layers > 0, "{}: num_layers is {}, expected at least 1", a.op,
+                 a.num_layers);
+  const int64_t directions = a.bidirectional ? 2 : 1, cells = a.num_layers * directions;
+  // Of each cell: w_ih, w_hh, b_ih and b_hh if there are biases, w_hr if there is a projection.
+  const auto all = static_cast<int64_t>(a.params.size());
+  const int64_t plain = a.has_biases ? 4 : 2;
+  const bool projects = a.mode == RnnMode::LSTM && all == cells * (plain + 1);
+  const int64_t each = plain + projects;
+  TAPIR_CHECK_AS(ValueError, all == cells * each,
+                 "{}: {} parameters, expected {} for {} layers in {} directions {} biases", a.op, all,
+                 cells * plain, a.num_layers, directions, a.has_biases ? "with" : "without");
+  const auto param = [&](int64_t cell, int64_t i) { return a.params[static_cast<size_t>(cell * each + i)]; };
+  const int64_t batch = batch_sizes.empty() ? 0 : batch_sizes[0], out = param(0, 1).size(-1);
+  check_state(a, "h0", a.h0, cells, batch, out);
+  check_state(a, "c0", a.c0, cells, batch, projects ? param(0, plain).size(-1) : out);
+
+  std::vector<Tensor> h_ends, c_ends;
+  for (int64_t layer = 0; layer < a.num_layers; ++layer) {
+    std::vector<Tensor> outputs;
+    for (int64_t d = 0; d < directions; ++d) {
+      const int64_t cell = layer * directions + d;
+      const auto state = [&](const Tensor& s) {
+        if (!s.defined()) return s;
+        return cells == 1 ? view(s, {s.size(1), s.size(2)}) : select(s, 0, cell);
+      };
+      const Tensor h0 = state(a.h0), c0 = state(a.c0), none;
+      auto [y, h, c] =
+          detail::rnn_layer(a.op, TAPIR_HERE, a.mode,
+                            {x, h0, c0, param(cell, 0), param(cell, 1), a.has_biases ? param(cell, 2) : none,
+                             a.has_biases ? param(cell, 3) : none, projects ? param(cell, plain) : none},
+                            batch_sizes, d == 1);
+      outputs.push_back(std::move(y));
+      h_ends.push_back(std::move(h));
+      if (c.defined()) c_ends.push_back(std::move(c));
+    }
+    x = directions == 1 ? std::move(outputs[0]) : cat(outputs, 1);
+    if (a.dropout > 0 && a.train && layer + 1 < a.num_layers) x = dropout(x, a.dropout, true);
+  }
+  const auto together = [](const std::vector<Tensor>& ends) {
+    if (ends.empty()) return Tensor();
+    return ends.size() == 1 ? view(ends[0], {1, ends[0].size(0), ends[0].size(1)}) : stack(ends, 0);
+  };
+  return {std::move(x), together(h_ends), together(c_ends)};
+}
+
+Result run_padded(const Layers& a, const Tensor& input, bool batch_first) {
+  TAPIR_CHECK_AS(ShapeError, input.dim() == 3, "{}: the input has sizes {}, expected {}", a.op, input.sizes(),
+                 batch_first ? "(batch, steps, features)" : "(steps, batch, features)");
+  const Tensor x = batch_first ? contiguous(transpose(input, 0, 1)) : input;
+  const int64_t steps = x.size(0), batch = x.size(1);
+  TAPIR_CHECK_AS(ShapeError, steps > 0, "{}: the input has sizes {}, expected at least one step", a.op,
+                 input.sizes());
+  const std::vector<int64_t> batch_sizes(static_cast<size_t>(steps), batch);
+  auto [y, h, c] = run_layers(a, reshape(x, {steps * batch, x.size(2)}), batch_sizes);
+  y = view(y, {steps, batch, y.size(1)});
+  return {batch_first ? transpose(y, 0, 1) : std::move(y), std::move(h), std::move(c)};
+}
+
+Result run_packed(const Layers& a, const Tensor& data, const Tensor& batch_sizes) {
+  TAPIR_CHECK_AS(DTypeError, batch_sizes.dtype() == kInt64 && batch_sizes.is_cpu(),
+                 "{}: batch_sizes is {} on {}, expected int64 on the CPU", a.op, batch_sizes.dtype(),
+                 batch_sizes.device());
+  TAPIR_CHECK_AS(ShapeError, batch_sizes.dim() == 1 && data.dim() == 2,
+                 "{}: data has sizes {} and batch_sizes {}, expected two dimensions and one", a.op,
+                 data.sizes(), batch_sizes.sizes());
+  const Tensor sizes = raw::contiguous(batch_sizes);
+  return run_layers(a, data, IntArrayRef(sizes.data_ptr<int64_t>(), static_cast<size_t>(sizes.numel())));
+}
+
+Tensor lstm_state(TensorList hx, size_t i) {
+  TAPIR_CHECK_AS(ValueError, hx.empty() || hx.size() == 2, "lstm: hx holds {} tensors, expected h0 and c0",
+                 hx.size());
+  return hx.empty() ? Tensor() : hx[i];
+}
+
+std::tuple<Tensor, Tensor> without_cell(Result r) {
+  return {std::move(std::get<0>(r)), std::move(std::get<1>(r))};
+}
+
 }  // namespace
 
-std::tuple<Tensor, Tensor> lstm_cell(const Tensor& x, const Tensor& h, const Tensor& c, const Tensor& w_ih,
-                                     const Tensor& w_hh, const Tensor& b_ih, const Tensor& b_hh) {
-  const void* site = TAPIR_HERE;
-  h.dim();  // defined
-  c.dim();
-  detail::check_rnn("lstm_cell", {x, h, c, w_ih, w_hh, b_ih, b_hh}, x.dim() == 2 ? x.size(0) : 0, 4);
-  const DType dtype = x.impl()->dtype;
-  const Device device = x.impl()->device;
-  const int64_t rows = x.impl()->layout.sizes[0], in = x.impl()->layout.sizes[1];
-  const int64_t hidden = w_hh.impl()->layout.sizes[1];
-
-  const bool record = recording(x, h, c, w_ih, w_hh, b_ih, b_hh);
-  const size_t block = static_cast<size_t>(rows * hidden) * item_size(dtype);
-  Ref<StorageImpl> work = StorageImpl::make(5 * block, device);
-  Tensor h_out = Tensor::empty({rows, hidden}, dtype, device);
-  Tensor c_out = Tensor::empty({rows, hidden}, dtype, device);
-  if (rows && hidden) {
-    Tensor copies[7];
-    product(x, rows, 4 * hidden, in, dense(x, copies[0]), dense(w_ih, copies[1]), true, work->data(), 0,
-            b_ih.defined() ? dense(b_ih, copies[2]) : nullptr);
-    product(x, rows, 4 * hidden, hidden, dense(h, copies[3]), dense(w_hh, copies[4]), true, work->data(), 1,
-            b_hh.defined() ? dense(b_hh, copies[5]) : nullptr);
-    LstmCellArgs args;
-    args.dtype = dtype;
-    args.gates = work->data();
-    args.c = dense(c, copies[6]);
-    args.h_out = h_out.impl()->data;
-    args.c_out = c_out.impl()->data;
-    args.tanh_c_out = record ? work->data() + 4 * block : nullptr;
-    args.batch = rows;
-    args.hidden = hidden;
-    kernels(device).lstm_cell(args);
-  }
-  if (record) {
-    auto* node = new LstmCellBackward;
-    const auto owner = Ref<Node>::adopt(node);
-    size_t i = 0;
-    for (const Tensor* t : {&x, &h, &c, &w_ih, &w_hh, &b_ih, &b_hh}) {
-      node->set_edge(i, *t);
-      node->save_input(i++, *t);
-    }
-    node->set_call_site(site);
-    node->work = std::move(work);
-    set_history(h_out, owner, 0);
-    set_history(c_out, owner, 1);
-  }
-  return {std::move(h_out), std::move(c_out)};
-}
-
-std::tuple<Tensor, Tensor> lstm_cell(const Tensor& x, TensorList hx, const Tensor& w_ih, const Tensor& w_hh,
-                                     const Tensor& b_ih, const Tensor& b_hh) {
-  TAPIR_CHECK_AS(ValueError, hx.size() == 2, "lstm_cell: hx holds {} tensors, expected h and c", hx.size());
+std::tuple<Tensor, Tensor, Tensor> lstm(const Tensor& input, TensorList hx, TensorList params,
+                                        bool has_biases, int64_t num_layers, double dropout, bool train,
+                                        bool bidirectional, bool batch_first) {
   CallSite site(TAPIR_HERE);
-  return lstm_cell(x, hx[0], hx[1], w_ih, w_hh, b_ih, b_hh);
+  return run_padded({"lstm", RnnMode::LSTM, lstm_state(hx, 0), lstm_state(hx, 1), params, has_biases,
+                     num_layers, dropout, train, bidirectional},
+                    input, batch_first);
 }
+std::tuple<Tensor, Tensor, Tensor> lstm(const Tensor& data, const Tensor& batch_sizes, TensorList hx,
+                                        TensorList params, bool has_biases, int64_t num_layers,
+                                        double dropout, bool train, bool bidirectional) {
+  CallSite site(TAPIR_HERE);
+  return run_packed({"lstm", RnnMode::LSTM, lstm_state(hx, 0), lstm_state(hx, 1), params, has_biases,
+                     num_layers, dropout, train, bidirectional},
+                    data, batch_sizes);
+}
+
+// The others differ in name and kind alone.
+#define TAPIR_RNN_LAYERS(name, mode)                                                                         \
+  std::tuple<Tensor, Tensor> name(const Tensor& input, const Tensor& hx, TensorList params, bool has_biases, \
+                                  int64_t num_layers, double dropout, bool train, bool bidirectional,        \
+                                  bool batch_first) {                                                        \
+    CallSite site(TAPIR_HERE);                                                                               \
+    return without_cell(                                                                                     \
+        run_padded({#name, mode, hx, {}, params, has_biases, num_layers, dropout, train, bidirectional},     \
+                   input, batch_first));                                                                     \
+  }                                                                                                          \
+  std::tuple<Tensor, Tensor> name(const Tensor& data, const Tensor& batch_sizes, const Tensor& hx,           \
+                                  TensorList params, bool has_biases, int64_t num_layers, double dropout,    \
+                                  bool train, bool bidirectional) {                                          \
+    CallSite site(TAPIR_HERE);                                                                               \
+    return without_cell(                                                                                     \
+        run_packed({#name, mode, hx, {}, params, has_biases, num_layers, dropout, train, bidirectional},     \
+                   data, batch_sizes));                                                                      \
+  }
+TAPIR_RNN_LAYERS(gru, RnnMode::GRU)
+TAPIR_RNN_LAYERS(rnn_tanh, RnnMode::Tanh)
+TAPIR_RNN_LAYERS(rnn_relu, RnnMode::ReLU)
+#undef TAPIR_RNN_LAYERS
 
 }  // namespace tapir

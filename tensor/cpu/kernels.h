@@ -21,8 +21,8 @@ void put_rows(const PutRowsArgs& args);                             // index.cpp
 void gather(const GatherArgs& args);                                // index.cpp
 void scatter_add(const GatherArgs& args);                           // index.cpp
 void gemm(const tapir::GemmArgs& args);                             // gemm_entry.cpp
-void lstm_cell(const LstmCellArgs& args);                           // lstm.cpp
-void lstm_cell_backward(const LstmCellBackwardArgs& args);          // lstm.cpp
+void rnn_cell(const RnnCellArgs& args);                             // rnn.cpp
+void rnn_cell_backward(const RnnCellBackwardArgs& args);            // rnn.cpp
 void update(const UpdateArgs& args);                                // optim.cpp
 
 }  // namespace tapir::cpu

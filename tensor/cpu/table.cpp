@@ -19,8 +19,8 @@ constexpr KernelTable cpu_kernels = {
     .gather = cpu::gather,
     .scatter_add = cpu::scatter_add,
     .gemm = cpu::gemm,
-    .lstm_cell = cpu::lstm_cell,
-    .lstm_cell_backward = cpu::lstm_cell_backward,
+    .rnn_cell = cpu::rnn_cell,
+    .rnn_cell_backward = cpu::rnn_cell_backward,
     .update = cpu::update,
     .read = cpu::read,
 };

@@ -1,9 +1,11 @@
-// What PyTorch gives for the cases of oracle/make_nn.py, by name.
+// What PyTorch gives for the cases of oracle/make_nn.py and, once loaded, of other tables, by name.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <map>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -12,13 +14,34 @@
 
 namespace nn_oracle {
 
-inline const std::vector<double>& expected(const std::string& name) {
-  static const std::map<std::string, std::vector<double>> values = {
+using Table = std::map<std::string, std::vector<double>>;
+inline Table& table() {
+  static Table values = {
 #include "oracle/nn.inc"
   };
+  return values;
+}
+
+/// Adds the cases of oracle/`file`, lines of a name and its values; false where there is none.
+inline bool load(const std::string& file) {
+  std::ifstream in(std::string(TAPIR_TEST_DIR) + "/oracle/" + file);
+  std::string line, name;
+  size_t rows = 0;
+  while (std::getline(in, line)) {
+    if (line.empty() || line[0] == '#') continue;
+    std::istringstream words(line);
+    words >> name;
+    std::vector<double>& values = table()[name];
+    for (double v; words >> v;) values.push_back(v);
+    ++rows;
+  }
+  return rows > 0;
+}
+
+inline const std::vector<double>& expected(const std::string& name) {
   INFO("case " << name);
-  REQUIRE(values.count(name) == 1);
-  return values.at(name);
+  REQUIRE(table().count(name) == 1);
+  return table().at(name);
 }
 
 /// The float64 numbers that make_nn.py uses too: 0.5 sin(phase + 0.37 i).
