@@ -33,6 +33,10 @@ void FieldVisitor::field(const char* name, std::deque<Tensor>& values, IntArrayR
   }
 }
 
+void FieldVisitor::field(const char* name, std::vector<double>& values) {
+  for (size_t i = 0; i < values.size(); ++i) field(fmt::format("{}.{}", name, i).c_str(), values[i]);
+}
+
 OptimizerParamState::~OptimizerParamState() = default;
 OptimizerOptions::~OptimizerOptions() = default;
 

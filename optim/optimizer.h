@@ -27,6 +27,8 @@ class TAPIR_API FieldVisitor {
   virtual void field(const char* name, Tensor& value, IntArrayRef sizes);
   /// Tensors of these sizes, as "name.0", "name.1" and so on up to the first that is undefined.
   void field(const char* name, std::deque<Tensor>& values, IntArrayRef sizes);
+  /// Numbers, as "name.0", "name.1" and so on.
+  void field(const char* name, std::vector<double>& values);
 };
 
 /// What an optimizer keeps for one parameter.
