@@ -8,6 +8,18 @@ add_library(tapir_hwy INTERFACE) # the headers without the library: Note [Highwa
 target_include_directories(tapir_hwy SYSTEM INTERFACE $<TARGET_PROPERTY:hwy::hwy,INTERFACE_INCLUDE_DIRECTORIES>)
 find_package(nlohmann_json REQUIRED)
 
+# Libraries that may be missing: without them JPEG or PNG images are refused, with a message that says so.
+add_library(tapir_images INTERFACE)
+foreach(library JPEG PNG)
+  find_package(${library} QUIET)
+  if(${library}_FOUND)
+    target_compile_definitions(tapir_images INTERFACE TAPIR_HAVE_${library}=1)
+    target_link_libraries(tapir_images INTERFACE ${library}::${library})
+  else()
+    message(STATUS "Tapir is built without images in ${library} files: their library was not found")
+  endif()
+endforeach()
+
 # A library found by its header and its file. Debian's dnnl-config.cmake demands OpenCL's development files, and its
 # libblas.so may be the slow reference BLAS, so these two are not looked up as packages.
 function(tapir_find_library target header library suffix packages)

@@ -30,7 +30,8 @@ struct JobQueue::State {
   mutable std::mutex mutex;
   std::condition_variable work, done, idle;
   std::deque<Item> pending;
-  std::map<uint64_t, std::unique_ptr<Job>> finished;  // by number where ordered, else in the order of finishing
+  std::map<uint64_t, std::unique_ptr<Job>>
+      finished;  // by number where ordered, else in the order of finishing
   uint64_t pushed = 0, popped = 0, ended = 0, epoch = 0;
   size_t running = 0;
   bool ordered = true, stop = false;
