@@ -1,7 +1,9 @@
 #include "tapir/optim/optimizer.h"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
+#include <typeinfo>
 
 #include "tapir/autograd/node.h"
 #include "tapir/tensor/error_format.h"
@@ -294,6 +296,47 @@ struct Reader final : FieldVisitor {
 };
 
 }  // namespace
+
+namespace {
+
+template <class T>
+OptimizerStateDict fields(const T& object) {
+  OptimizerStateDict dict;
+  Writer writer(dict, "");
+  const_cast<T&>(object).visit(writer);
+  return dict;
+}
+
+bool same_tensors(const Tensor& a, const Tensor& b) {
+  if (!(a.dtype() == b.dtype() && a.sizes() == b.sizes() && a.device() == b.device())) return false;
+  const Tensor x = raw::contiguous(raw::to_device(a, kCPU)), y = raw::contiguous(raw::to_device(b, kCPU));
+  return a.numel() == 0 ||
+         std::memcmp(x.data_ptr(), y.data_ptr(), static_cast<size_t>(a.numel()) * item_size(a.dtype())) == 0;
+}
+
+// a and b show the same fields, with values that `equal` says are.
+bool fields_match(const auto& a, const auto& b, auto equal) {
+  if (a.size() != b.size()) return false;
+  for (const auto& item : a) {
+    const auto* other = b.find(item.key());
+    if (!other || !equal(item.value(), *other)) return false;
+  }
+  return true;
+}
+
+bool same(const OptimizerStateDict& a, const OptimizerStateDict& b) {
+  return fields_match(a.tensors, b.tensors, same_tensors) &&
+         fields_match(a.numbers, b.numbers, std::equal_to<double>());
+}
+
+}  // namespace
+
+bool operator==(const OptimizerOptions& a, const OptimizerOptions& b) {
+  return typeid(a) == typeid(b) && same(fields(a), fields(b));
+}
+bool operator==(const OptimizerParamState& a, const OptimizerParamState& b) {
+  return typeid(a) == typeid(b) && same(fields(a), fields(b));
+}
 
 OptimizerStateDict Optimizer::state_dict(const OrderedDict<std::string, Tensor>* names) const {
   OptimizerStateDict dict;

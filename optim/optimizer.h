@@ -86,6 +86,11 @@ class OptimizerCloneableOptions : public OptimizerOptions {
   }
 };
 
+/// Whether two objects are of one class and show the same values: as numbers, and as tensors of the same
+/// dtype, sizes and elements.
+TAPIR_API bool operator==(const OptimizerOptions& a, const OptimizerOptions& b);
+TAPIR_API bool operator==(const OptimizerParamState& a, const OptimizerParamState& b);
+
 /// Parameters that are updated with the same options; without options, the optimizer's defaults.
 class TAPIR_API OptimizerParamGroup {
  public:

@@ -302,6 +302,22 @@ TEST_CASE("An optimizer of one's own overrides step()") {
   CHECK_THROWS_AS(sign.state_dict(), ValueError);  // the options do not say what is in them
 }
 
+TEST_CASE("Options and states are equal where they show the same values") {
+  CHECK(RMSpropOptions(0.1).centered(true) == RMSpropOptions(0.1).centered(true));
+  CHECK(!(RMSpropOptions(0.1).centered(true) == RMSpropOptions(0.1)));
+  const AdamOptions adam = AdamOptions(0.1).weight_decay(0.5);
+  CHECK(adam == AdamOptions(0.1).weight_decay(0.5));
+  CHECK(!(adam == AdamWOptions(0.1).weight_decay(0.5)));
+  AdagradParamState a, b;
+  CHECK(a == b);
+  a.sum(values::make({1, 2}));
+  CHECK(!(a == b));
+  b.sum(values::make({1, 2}));
+  CHECK(a == b);
+  b.sum(values::make({1, 3}));
+  CHECK(!(a == b));
+}
+
 TEST_CASE("Parameters can be added to the first group") {
   const Params params;
   Rprop rprop(std::vector<Tensor>{});

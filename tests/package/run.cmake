@@ -30,6 +30,8 @@ run(${CMAKE_COMMAND} --build ${WORK}/torch)
 foreach(program classify generate)
   run(${CMAKE_COMMAND} -E chdir ${WORK}/torch ./${program})
 endforeach()
+execute_process(COMMAND ${WORK}/torch/optimize OUTPUT_FILE ${WORK}/torch/optimize.txt COMMAND_ERROR_IS_FATAL ANY)
+run(${CMAKE_COMMAND} -E compare_files ${WORK}/torch/optimize.txt ${users}/torch/optimize.txt)
 
 # The README's program, with the README's CMakeLists.txt.
 file(READ ${TAPIR_SOURCE}/README.md readme)
