@@ -76,6 +76,7 @@
 #include "tapir/optim/rprop.h"
 #include "tapir/optim/schedules.h"
 #include "tapir/optim/sgd.h"
+#include "tapir/optim/sparse_adam.h"
 #include "tapir/tensor/allocator.h"
 #include "tapir/tensor/args.h"
 #include "tapir/tensor/generator.h"

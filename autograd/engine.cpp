@@ -13,6 +13,7 @@
 #include "tapir/tensor/kernels.h"
 #include "tapir/tensor/ops/copy.h"
 #include "tapir/tensor/ops/create.h"
+#include "tapir/tensor/ops/index.h"
 #include "tapir/tensor/ops/pointwise.h"
 #include "tapir/tensor/ops/reduce.h"
 
@@ -411,9 +412,14 @@ void sum_rows(PendingProducts& p, const Tensor& c, double beta) {
   if (beta != 0) add_in_place(c, sum);
 }
 
-// c (m, k) = g^T x + beta * c over all pairs; where they have no x, the sum of the rows of g.
-void sum_products(PendingProducts& p, const Tensor& c, double beta) {
-  if (!p.pairs[0].x.defined()) return sum_rows(p, c, beta);
+// c (m, k) = g^T x + beta * c over all pairs, or what else their kind asks for.
+void sum_pending(PendingProducts& p, const Tensor& c, double beta) {
+  if (p.kind == PendingProducts::Kind::kRowSums) return sum_rows(p, c, beta);
+  if (p.kind == PendingProducts::Kind::kRows) {
+    if (beta == 0) raw::fill(c, 0, "backward");
+    for (const auto& pair : p.pairs) raw::add_rows(c, 0, pair.x, pair.g, pair.skip, "backward");
+    return;
+  }
   const Tensor x = gathered(p, &PendingProducts::Pair::x), g = gathered(p, &PendingProducts::Pair::g);
   GemmArgs args{};
   args.dtype = c.dtype();
@@ -442,7 +448,7 @@ void EngineRun::flush(Node* n, size_t nr, GradBuffer& b) {
     b.grad = Tensor::empty(o.sizes, o.dtype, o.device);
   else
     exclusive(n, nr);
-  sum_products(*b.pending, b.grad, first ? 0 : 1);
+  sum_pending(*b.pending, b.grad, first ? 0 : 1);
   b.drop_pending();
 }
 
@@ -466,11 +472,19 @@ bool EngineRun::flush_into_leaf(LeafNode* leaf, GradBuffer& b) {
     return false;
   LeafLock lock(*leaf);
   const NodeOutput& o = leaf->outputs()[0];
-  const Tensor& grad = leaf->grad;
+  if (b.pending->kind == PendingProducts::Kind::kRows && (leaf->by_rows() || !leaf->grad.defined())) {
+    if (!leaf->rows) leaf->rows = std::make_unique<detail::LeafRows>();
+    leaf->rows->dense.reset();
+    leaf->grad.reset();
+    for (auto& pair : b.pending->pairs) leaf->rows->add(std::move(pair.x), std::move(pair.g), pair.skip);
+    b.drop_pending();
+    return true;
+  }
+  const Tensor& grad = leaf->dense_grad();
   if (!grad.defined() || !grad.is_contiguous() || grad.dtype() != o.dtype || !(grad.device() == o.device) ||
       !(grad.layout_of().sizes == o.sizes))
     return false;
-  sum_products(*b.pending, grad, 1);
+  sum_pending(*b.pending, grad, 1);
   raw::mark_changed(grad, "backward");
   b.drop_pending();
   return true;
@@ -478,6 +492,8 @@ bool EngineRun::flush_into_leaf(LeafNode* leaf, GradBuffer& b) {
 
 void EngineRun::accumulate(LeafNode* leaf, Tensor grad) {
   LeafLock lock(*leaf);
+  leaf->dense_grad();
+  leaf->rows.reset();
   if (!leaf->grad.defined()) {
     if (create_graph_)
       leaf->grad = clone(grad);
@@ -493,6 +509,18 @@ void EngineRun::accumulate(LeafNode* leaf, Tensor grad) {
     leaf->grad = add(leaf->grad, grad);
   else
     add_in_place(leaf->grad, grad);
+}
+
+// Contributions of another kind that wait are summed first.
+void EngineRun::add_pending(const Edge& edge, PendingProducts::Kind kind, Tensor x, Tensor g, int64_t skip) {
+  GradBuffer& b = buffer(edge.function.get(), edge.input_nr);
+  if (TAPIR_UNLIKELY(b.pending && b.pending->kind != kind)) flush(edge.function.get(), edge.input_nr, b);
+  if (!b.pending) b.pending = new PendingProducts{kind, {}};
+  PendingProducts& p = *b.pending;
+  p.rows += g.size(0);
+  p.bytes += (x.defined() ? x.nbytes() : 0) + g.nbytes();
+  p.pairs.push_back({std::move(x), std::move(g), skip});
+  if (p.bytes > kMaxPendingBytes) flush(edge.function.get(), edge.input_nr, b);
 }
 
 // --- GradSink ---
@@ -516,15 +544,8 @@ void GradSink::add_product(size_t i, Tensor x, Tensor g) {
   if (!(o.sizes.size() == 2 && x.dim() == 2 && g.dim() == 2 && x.size(0) == g.size(0) &&
         g.size(1) == o.sizes[0] && x.size(1) == o.sizes[1]))
     wrong_gradient(&node_, *e.function, Dims{g.size(-1), x.size(-1)}, o.sizes);
-  GradBuffer& b = run_.buffer(e.function.get(), e.input_nr);
-  if (!b.pending) b.pending = new PendingProducts;
-  PendingProducts& p = *b.pending;
-  x = raw::contiguous(raw::cast(x, o.dtype));
-  g = raw::contiguous(raw::cast(g, o.dtype));
-  p.rows += x.size(0);
-  p.bytes += x.nbytes() + g.nbytes();
-  p.pairs.push_back({std::move(x), std::move(g)});
-  if (p.bytes > kMaxPendingBytes) run_.flush(e.function.get(), e.input_nr, b);
+  run_.add_pending(e, PendingProducts::Kind::kProducts, raw::contiguous(raw::cast(x, o.dtype)),
+                   raw::contiguous(raw::cast(g, o.dtype)));
 }
 
 Tensor& GradSink::accumulator(size_t i) {
@@ -542,13 +563,18 @@ void GradSink::add_row_sum(size_t i, const Tensor& g) {
   Tensor row = raw::contiguous(raw::cast(g.size(0) == 1 ? g : raw::sum(g, {0}, true), o.dtype));
   if (!(o.sizes.size() == 1 && row.size(1) == o.sizes[0]))
     wrong_gradient(&node_, *e.function, Dims{row.size(1)}, o.sizes);
-  GradBuffer& b = run_.buffer(e.function.get(), e.input_nr);
-  if (!b.pending) b.pending = new PendingProducts;
-  PendingProducts& p = *b.pending;
-  p.rows += 1;
-  p.bytes += row.nbytes();
-  p.pairs.push_back({Tensor(), std::move(row)});
-  if (p.bytes > kMaxPendingBytes) run_.flush(e.function.get(), e.input_nr, b);
+  run_.add_pending(e, PendingProducts::Kind::kRowSums, Tensor(), std::move(row));
+}
+
+void GradSink::add_rows(size_t i, Tensor index, Tensor g, int64_t skip) {
+  if (!wants(i)) return;
+  TAPIR_INTERNAL_CHECK(deferring());
+  const Edge& e = node_.edges_[i];
+  const NodeOutput& o = e.function->outputs_[e.input_nr];
+  if (!(o.sizes.size() == 2 && g.dim() == 2 && g.size(1) == o.sizes[1] && g.size(0) == index.numel()))
+    wrong_gradient(&node_, *e.function, g.sizes(), o.sizes);
+  run_.add_pending(e, PendingProducts::Kind::kRows, std::move(index), raw::contiguous(raw::cast(g, o.dtype)),
+                   skip);
 }
 
 // --- the public functions ---

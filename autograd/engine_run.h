@@ -20,10 +20,14 @@ struct NodeHooks {
   unsigned next_handle = 0;
 };
 
+/// Contributions of one kind to one gradient, which wait to be summed.
 struct PendingProducts {
+  enum class Kind { kProducts, kRowSums, kRows };
   struct Pair {
-    Tensor x, g;  // (rows, k), (rows, m), contiguous
+    Tensor x, g;        // kProducts: (rows, k), (rows, m); kRowSums: none, (1, m); kRows: indices (n), (n, d)
+    int64_t skip = -1;  // kRows: the index whose rows do not count
   };
+  Kind kind;
   std::vector<Pair> pairs;
   int64_t rows = 0;
   size_t bytes = 0;
@@ -81,6 +85,7 @@ class EngineRun {
   void finish(Node* n);
   void deliver(const Node* from, const Edge& edge, Tensor grad);
   void add_to(GradBuffer& b, Tensor grad);
+  void add_pending(const Edge& edge, PendingProducts::Kind kind, Tensor x, Tensor g, int64_t skip = -1);
   void flush(Node* n, size_t nr, GradBuffer& b);
   void accumulate(LeafNode* leaf, Tensor grad);
   bool flush_into_leaf(LeafNode* leaf, GradBuffer& b);

@@ -19,9 +19,11 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <span>
 
 #include "tapir/autograd/grad_mode.h"
+#include "tapir/autograd/row_gradient.h"
 #include "tapir/autograd/saved_tensor.h"
 #include "tapir/tensor/tensor.h"
 
@@ -84,6 +86,9 @@ class GradSink {
   TAPIR_API void add_product(size_t i, Tensor x, Tensor g);
   /// grad += g.sum(0) for g (rows, n) and an input of sizes (n).
   TAPIR_API void add_row_sum(size_t i, const Tensor& g);
+  /// Row index[i] of an input of sizes (count, d) gains g[i] for g (n, d), but not where it is `skip`: a leaf
+  /// that gets nothing else keeps its gradient by rows.
+  TAPIR_API void add_rows(size_t i, Tensor index, Tensor g, int64_t skip);
   /// A buffer of the input's sizes that holds the sum so far (zeros at first), is shared with nobody and may
   /// be added into in place with raw ops.
   TAPIR_API Tensor& accumulator(size_t i);
@@ -176,8 +181,14 @@ class TAPIR_API LeafNode final : public Node {
   explicit LeafNode(const Tensor& variable);
   const char* name() const override { return "AccumulateGrad"; }
   void backward(Grads grads, GradSink& sink) override;
+  /// The gradient as a dense tensor, which is made here where it is known by its rows.
+  Tensor& dense_grad();
+  /// True where the gradient is what `rows` says; a dense one that came from elsewhere ends that.
+  bool by_rows();
+
   bool requires_grad = true;
   Tensor grad;
+  std::unique_ptr<detail::LeafRows> rows;
   /// Set while `grad` changes: several threads may run backward into one leaf.
   std::atomic<bool> busy{false};
   NodeOutput output;

@@ -54,7 +54,7 @@ const Tensor no_tensor;
 const Tensor& Tensor::grad() const {
   AutogradSlot* s = slot_of(checked());
   if (!s || s->kind() == AutogradSlot::Kind::kNode) return no_tensor;
-  return s->kind() == AutogradSlot::Kind::kLeaf ? static_cast<LeafNode*>(s)->grad
+  return s->kind() == AutogradSlot::Kind::kLeaf ? static_cast<LeafNode*>(s)->dense_grad()
                                                 : static_cast<RetainedSlot*>(s)->cell->grad;
 }
 
@@ -67,7 +67,7 @@ Tensor& Tensor::mutable_grad() const {
   }
   TAPIR_CHECK_AS(AutogradError, s->kind() != AutogradSlot::Kind::kNode,
                  "mutable_grad: the tensor (sizes {}) is not a leaf; call retain_grad() first", sizes());
-  return s->kind() == AutogradSlot::Kind::kLeaf ? static_cast<LeafNode*>(s)->grad
+  return s->kind() == AutogradSlot::Kind::kLeaf ? static_cast<LeafNode*>(s)->dense_grad()
                                                 : static_cast<RetainedSlot*>(s)->cell->grad;
 }
 
@@ -145,7 +145,7 @@ void Tensor::set_data(const Tensor& other) const {
     TAPIR_CHECK_AS(DTypeError, tapir::is_floating_point(o.dtype) || !leaf->requires_grad,
                    "set_data: {} values for a tensor that requires a gradient", o.dtype);
     // A new leaf for the new shape; the gradient stays where it fits.
-    Tensor grad = std::move(leaf->grad);
+    Tensor grad = std::move(leaf->dense_grad());
     const bool required = leaf->requires_grad;
     if (grad.defined() && (!(grad.sizes() == IntArrayRef(o.layout.sizes)) || grad.dtype() != o.dtype ||
                            !(grad.device() == o.device)))

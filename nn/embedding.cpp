@@ -14,8 +14,6 @@ EmbeddingImpl::EmbeddingImpl(EmbeddingOptions o) : options(std::move(o)) { Embed
 
 void EmbeddingImpl::reset() {
   const int64_t rows = options.num_embeddings(), columns = options.embedding_dim();
-  TAPIR_CHECK_AS(ValueError, !options.max_norm() && !options.scale_grad_by_freq() && !options.sparse(),
-                 "Embedding: max_norm, scale_grad_by_freq and sparse are not supported");
   if (options.padding_idx()) {
     const int64_t i = *options.padding_idx();
     TAPIR_CHECK_AS(ValueError, i >= -rows && i < rows,
@@ -45,13 +43,22 @@ void EmbeddingImpl::pretty_print(std::ostream& stream) const {
   stream << "tapir::nn::Embedding(num_embeddings=" << options.num_embeddings()
          << ", embedding_dim=" << options.embedding_dim();
   if (options.padding_idx()) stream << ", padding_idx=" << *options.padding_idx();
+  if (options.max_norm()) stream << ", max_norm=" << *options.max_norm();
+  if (options.norm_type() != 2) stream << ", norm_type=" << options.norm_type();
+  if (options.scale_grad_by_freq()) stream << ", scale_grad_by_freq=true";
+  if (options.sparse()) stream << ", sparse=true";
   stream << ")";
 }
 
 Tensor EmbeddingImpl::forward(const Tensor& input) {
   CallSite site(TAPIR_HERE);
   return functional::embedding(input, weight,
-                               functional::EmbeddingFuncOptions().padding_idx(options.padding_idx()));
+                               functional::EmbeddingFuncOptions()
+                                   .padding_idx(options.padding_idx())
+                                   .max_norm(options.max_norm())
+                                   .norm_type(options.norm_type())
+                                   .scale_grad_by_freq(options.scale_grad_by_freq())
+                                   .sparse(options.sparse()));
 }
 
 Embedding Embedding::from_pretrained(const Tensor& embeddings, const EmbeddingFromPretrainedOptions& o) {

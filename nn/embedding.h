@@ -11,7 +11,7 @@ struct EmbeddingOptions {
   TAPIR_ARG(int64_t, embedding_dim);
   /// The row that starts at zero and gets no gradient; negative counts from the end.
   TAPIR_ARG(std::optional<int64_t>, padding_idx) = std::nullopt;
-  // Not supported yet: setting one makes the constructor throw ValueError.
+  // The others are those of functional::EmbeddingFuncOptions.
   TAPIR_ARG(std::optional<double>, max_norm) = std::nullopt;
   TAPIR_ARG(double, norm_type) = 2;
   TAPIR_ARG(bool, scale_grad_by_freq) = false;

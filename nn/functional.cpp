@@ -45,8 +45,6 @@ Tensor dropout(Tensor input, const DropoutFuncOptions& options) {
 
 Tensor embedding(const Tensor& input, const Tensor& weight, const EmbeddingFuncOptions& options) {
   CallSite site(TAPIR_HERE);
-  TAPIR_CHECK_AS(ValueError, !options.max_norm() && !options.scale_grad_by_freq() && !options.sparse(),
-                 "embedding: max_norm, scale_grad_by_freq and sparse are not supported");
   int64_t padding = -1;
   if (options.padding_idx()) {
     const int64_t rows = weight.size(0);
@@ -55,7 +53,8 @@ Tensor embedding(const Tensor& input, const Tensor& weight, const EmbeddingFuncO
                    "embedding: padding_idx is {}, expected one of {} rows", padding, rows);
     if (padding < 0) padding += rows;
   }
-  return tapir::embedding(weight, input, padding);
+  if (options.max_norm()) embedding_renorm_(weight, input, *options.max_norm(), options.norm_type());
+  return tapir::embedding(weight, input, padding, options.scale_grad_by_freq(), options.sparse());
 }
 
 Tensor cross_entropy(const Tensor& input, const Tensor& target, const CrossEntropyFuncOptions& options) {

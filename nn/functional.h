@@ -39,10 +39,14 @@ TAPIR_API Tensor dropout(Tensor input, const DropoutFuncOptions& options = {});
 
 struct EmbeddingFuncOptions {
   TAPIR_ARG(std::optional<int64_t>, padding_idx) = std::nullopt;
-  // Not supported yet: setting one throws ValueError.
+  /// Rows that are looked up and whose norm of order norm_type is larger are first scaled down to it, in
+  /// place.
   TAPIR_ARG(std::optional<double>, max_norm) = std::nullopt;
   TAPIR_ARG(double, norm_type) = 2;
+  /// Divides a row's gradient by how often the input names it.
   TAPIR_ARG(bool, scale_grad_by_freq) = false;
+  /// Keeps the weight's gradient by rows (autograd/row_gradient.h), so that a step costs what was looked up,
+  /// not the whole table: for SGD without momentum, Adagrad and SparseAdam.
   TAPIR_ARG(bool, sparse) = false;
 };
 /// The rows of weight that input (int64 or int32) names; that of padding_idx gets no gradient.

@@ -207,15 +207,7 @@ void Module::to(Device device, bool) {
 void Module::zero_grad(bool set_to_none) {
   for (auto& c : children_) c.value()->zero_grad(set_to_none);
   for (auto& p : parameters_) {
-    Tensor& t = p.value();
-    if (!t.defined() || !t.grad().defined()) continue;
-    Tensor& grad = t.mutable_grad();
-    if (set_to_none) {
-      grad.reset();
-    } else {
-      grad = grad.detach();
-      raw::fill(grad, 0, "zero_grad");
-    }
+    if (p.value().defined()) clear_gradient(p.value(), set_to_none);
   }
 }
 

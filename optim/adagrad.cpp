@@ -28,6 +28,11 @@ void AdagradParamState::visit(FieldVisitor& visitor) {
 
 Update Adagrad::formula() const { return Update::Adagrad; }
 
+Adagrad::TakesRows Adagrad::takes_rows(const OptimizerOptions& options) const {
+  const auto& o = static_cast<const AdagradOptions&>(options);
+  return o.weight_decay() == 0 ? TakesRows::kYes : TakesRows::kNo;
+}
+
 void Adagrad::plan(const Tensor& param, const AdagradOptions& o, AdagradParamState& state,
                    UpdateTensor& update) const {
   update.states[0] = detail::use_state(state.sum(), param, o.initial_accumulator_value());

@@ -37,6 +37,7 @@ class TAPIR_API Adagrad : public ElementwiseOptimizer<AdagradOptions, AdagradPar
 
  protected:
   Update formula() const override;
+  TakesRows takes_rows(const OptimizerOptions& options) const override;
   void plan(const Tensor& param, const AdagradOptions& options, AdagradParamState& state,
             UpdateTensor& update) const override;
   const char* name() const override { return "Adagrad"; }

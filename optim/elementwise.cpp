@@ -7,6 +7,28 @@
 
 namespace tapir::optim {
 
+namespace {
+
+// In place of the last update, which is planned for the whole parameter, one for each of the rows.
+void split_by_rows(std::vector<UpdateTensor>& updates, const RowGradient& gradient) {
+  const Tensor rows = raw::contiguous(raw::to_device(gradient.rows, kCPU));
+  const int64_t n = gradient.values.size(1);
+  const auto bytes = static_cast<size_t>(n) * gradient.values.itemsize();
+  const UpdateTensor whole = updates.back();
+  updates.pop_back();
+  for (int64_t i = 0; i < rows.numel(); ++i) {
+    const size_t at = static_cast<size_t>(rows.data_ptr<int64_t>()[i]) * bytes;
+    UpdateTensor& row = updates.emplace_back(whole);
+    row.n = n;
+    row.param = static_cast<std::byte*>(whole.param) + at;
+    row.grad = static_cast<const std::byte*>(whole.grad) + static_cast<size_t>(i) * bytes;
+    for (void*& state : row.states)
+      if (state) state = static_cast<std::byte*>(state) + at;
+  }
+}
+
+}  // namespace
+
 void ElementwiseOptimizerBase::update_all(const std::vector<Item>& items) {
   thread_local std::vector<UpdateTensor> updates;  // kept for its memory
   updates.clear();
@@ -30,7 +52,9 @@ void ElementwiseOptimizerBase::update_all(const std::vector<Item>& items) {
       grads.push_back(raw::contiguous(raw::cast(item.grad, update.dtype)));
       update.grad = grads.back().data_ptr();
     }
-    if (!item.param.is_contiguous()) {
+    if (item.rows) {
+      split_by_rows(updates, *item.rows);
+    } else if (!item.param.is_contiguous()) {
       strided.emplace_back(item.param, raw::clone_contiguous(item.param));
       update.param = strided.back().second.data_ptr();
     }

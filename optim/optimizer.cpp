@@ -169,18 +169,31 @@ size_t Optimizer::size() const noexcept {
 }
 
 void Optimizer::zero_grad(bool set_to_none) {
-  for (OptimizerParamGroup& g : groups_) {
-    for (const Tensor& p : g.params()) {
-      if (!p.grad().defined()) continue;
-      Tensor& grad = p.mutable_grad();
-      if (set_to_none) {
-        grad.reset();
-      } else {
-        grad = grad.detach();
-        raw::fill(grad, 0, "zero_grad");
-      }
-    }
-  }
+  for (OptimizerParamGroup& g : groups_)
+    for (const Tensor& p : g.params()) clear_gradient(p, set_to_none);
+}
+
+// The gradient to use, dense or by rows; null where there is none. Throws for one that does not fit.
+std::pair<const Tensor*, const RowGradient*> Optimizer::gradient_of(const Tensor& p,
+                                                                    const OptimizerOptions& options) const {
+  if (!has_gradient(p)) return {};
+  TAPIR_CHECK_AS(DTypeError, is_floating_point(p.dtype()),
+                 "step: a parameter has dtype {}, which has no gradient; expected a floating dtype",
+                 p.dtype());
+  const TakesRows takes = takes_rows(options);
+  if (takes != TakesRows::kNo && p.is_contiguous())
+    if (const RowGradient* rows = row_gradient(p)) return {&rows->values, rows};
+  TAPIR_CHECK_AS(ValueError, takes != TakesRows::kOnly,
+                 "{}: a parameter (sizes {}) has a dense gradient, expected one by rows, as embeddings with "
+                 "sparse(true) give; use Adam for the others",
+                 name(), p.sizes());
+  const Tensor& grad = p.grad();
+  TAPIR_CHECK_AS(ShapeError, grad.sizes() == p.sizes(),
+                 "step: a parameter has sizes {}, its gradient {}; assign a gradient that fits", p.sizes(),
+                 grad.sizes());
+  TAPIR_CHECK_AS(DeviceError, grad.device() == p.device(), "step: a parameter is on {}, its gradient on {}",
+                 p.device(), grad.device());
+  return {&grad, nullptr};
 }
 
 Tensor Optimizer::step(LossClosure closure) {
@@ -193,28 +206,16 @@ Tensor Optimizer::step(LossClosure closure) {
   for (OptimizerParamGroup& g : groups_) {
     TAPIR_CHECK_AS(ValueError, takes(g.options()), "{}: a group's options are those of another optimizer",
                    name());
-    for (const Tensor& p : g.params()) {
-      const Tensor& grad = p.grad();
-      if (!grad.defined()) continue;
-      TAPIR_CHECK_AS(ShapeError, grad.sizes() == p.sizes(),
-                     "step: a parameter has sizes {}, its gradient {}; assign a gradient that fits",
-                     p.sizes(), grad.sizes());
-      TAPIR_CHECK_AS(DeviceError, grad.device() == p.device(),
-                     "step: a parameter is on {}, its gradient on {}", p.device(), grad.device());
-      TAPIR_CHECK_AS(DTypeError, is_floating_point(p.dtype()),
-                     "step: a parameter has dtype {}, which has no "
-                     "gradient; expected a floating dtype",
-                     p.dtype());
-    }
+    for (const Tensor& p : g.params()) gradient_of(p, g.options());
   }
   items_.clear();
   for (OptimizerParamGroup& g : groups_)
     for (const Tensor& p : g.params()) {
-      const Tensor& grad = p.grad();
-      if (!grad.defined()) continue;
+      const auto [grad, rows] = gradient_of(p, g.options());
+      if (!grad) continue;
       OptimizerParamState* state = states_.find(p);
       if (!state) state = &states_.set(p, make_state());
-      items_.push_back({p, grad, g.options(), *state});
+      items_.push_back({p, *grad, rows, g.options(), *state});
     }
   update_all(items_);
   return loss;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tapir/autograd/row_gradient.h"
 #include "tapir/nn/ordered_dict.h"
 #include "tapir/tensor/args.h"
 #include "tapir/tensor/tensor.h"
@@ -212,10 +213,19 @@ class TAPIR_API Optimizer {
   /// One parameter that has a gradient.
   struct Item {
     const Tensor& param;
-    const Tensor& grad;
+    const Tensor& grad;  ///< of the parameter, or where `rows` is given the values of those rows
+    const RowGradient* rows;
     OptimizerOptions& options;
     OptimizerParamState& state;
   };
+  /// Whether gradients by rows (autograd/row_gradient.h) are taken as they are; otherwise they are made
+  /// dense.
+  enum class TakesRows {
+    kNo,    ///< an update with a gradient of zero changes something
+    kYes,   ///< it changes nothing, so that rows without a gradient need no update
+    kOnly,  ///< no others are taken
+  };
+  virtual TakesRows takes_rows(const OptimizerOptions& /*options*/) const { return TakesRows::kNo; }
   /// A state for a parameter that has none yet.
   virtual std::unique_ptr<OptimizerParamState> make_state() const;
   /// The updates of all parameters that have a gradient, for step(): update() of each.
@@ -229,6 +239,8 @@ class TAPIR_API Optimizer {
 
  private:
   friend class SchedulerBase;
+  std::pair<const Tensor*, const RowGradient*> gradient_of(const Tensor& param,
+                                                           const OptimizerOptions& options) const;
   void check_new(const std::vector<Tensor>& params, const char* op) const;
   void add_checked(const OptimizerParamGroup& group, const char* op);
   std::vector<std::string> param_names(const OrderedDict<std::string, Tensor>* names) const;

@@ -24,6 +24,11 @@ void SGDParamState::visit(FieldVisitor& visitor) { visitor.field("momentum_buffe
 
 Update SGD::formula() const { return Update::Sgd; }
 
+SGD::TakesRows SGD::takes_rows(const OptimizerOptions& options) const {
+  const auto& o = static_cast<const SGDOptions&>(options);
+  return o.momentum() == 0 && o.weight_decay() == 0 ? TakesRows::kYes : TakesRows::kNo;
+}
+
 void SGD::plan(const Tensor& param, const SGDOptions& o, SGDParamState& state, UpdateTensor& update) const {
   const bool keeps = o.momentum() != 0, first = keeps && !state.momentum_buffer().defined();
   if (keeps) update.states[0] = detail::use_state(state.momentum_buffer(), param);

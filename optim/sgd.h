@@ -38,6 +38,7 @@ class TAPIR_API SGD : public ElementwiseOptimizer<SGDOptions, SGDParamState> {
 
  protected:
   Update formula() const override;
+  TakesRows takes_rows(const OptimizerOptions& options) const override;
   void plan(const Tensor& param, const SGDOptions& options, SGDParamState& state,
             UpdateTensor& update) const override;
   const char* name() const override { return "SGD"; }

@@ -269,7 +269,6 @@ TEST_CASE("An embedding picks rows, and its padding row learns nothing") {
   CHECK(values::of(table->weight.grad()[4]) == std::vector<double>(3, 1));
   CHECK_THROWS_AS(table(tensor({5})), IndexError);
   CHECK_THROWS_AS(nn::Embedding(nn::EmbeddingOptions(5, 3).padding_idx(5)), ValueError);
-  CHECK_THROWS_AS(nn::Embedding(nn::EmbeddingOptions(5, 3).max_norm(1.0)), ValueError);
   const Tensor rows = randn({4, 2});
   auto frozen = nn::Embedding::from_pretrained(rows);
   CHECK(!frozen->weight.requires_grad());

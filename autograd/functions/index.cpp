@@ -1,9 +1,15 @@
 #include "tapir/autograd/functions/index.h"
 
+#include <algorithm>
+#include <cmath>
 #include <memory>
+#include <unordered_map>
 
+#include "tapir/autograd/functions/compare.h"
 #include "tapir/autograd/functions/copy.h"
+#include "tapir/autograd/functions/create.h"
 #include "tapir/autograd/functions/pointwise.h"
+#include "tapir/autograd/functions/reduce.h"
 #include "tapir/autograd/functions/view.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/copy.h"
@@ -113,19 +119,39 @@ struct IndexSelectBackward final : NodeOf<1, 1> {
   int64_t dim;
 };
 
+/// The indices on the host, in their order.
+std::vector<int64_t> values_of(const Tensor& index) {
+  const Tensor host = raw::contiguous(raw::cast(raw::to_device(index, kCPU), kInt64));
+  return {host.data_ptr<int64_t>(), host.data_ptr<int64_t>() + host.numel()};
+}
+
+/// (n, 1): 1 / how often each index occurs.
+Tensor inverse_frequency(const Tensor& index, DType dtype) {
+  const std::vector<int64_t> indices = values_of(index);
+  std::unordered_map<int64_t, int64_t> counts;
+  for (int64_t i : indices) ++counts[i];
+  std::vector<double> inverse;
+  for (int64_t i : indices) inverse.push_back(1 / static_cast<double>(counts[i]));
+  return raw::to_device(tensor(inverse, dtype), index.device()).view({-1, 1});
+}
+
 struct EmbeddingBackward final : NodeOf<1, 1> {
   const char* name() const override { return "EmbeddingBackward"; }
   void backward(Grads g, GradSink& sink) override {
     if (!sink.wants(0)) return;
     const Tensor index = saved(0);
-    if (sink.deferring())
-      raw::add_rows(sink.accumulator(0), 0, index, g[0], padding_idx, "embedding backward");
+    Tensor rows = reshape(g[0], {index.numel(), sizes[1]});
+    if (scale_grad_by_freq) rows = mul(rows, inverse_frequency(index, rows.dtype()));
+    if (!sink.deferring())
+      sink.set(0, place_rows(rows, sizes, 0, reshape(index, {index.numel()}), padding_idx));
+    else if (sparse)
+      sink.add_rows(0, index, std::move(rows), padding_idx);
     else
-      sink.set(0, place_rows(reshape(g[0], {index.numel(), sizes[1]}), sizes, 0,
-                             reshape(index, {index.numel()}), padding_idx));
+      raw::add_rows(sink.accumulator(0), 0, index, rows, padding_idx, "embedding backward");
   }
   Dims sizes;
   int64_t padding_idx;
+  bool scale_grad_by_freq, sparse;
 };
 
 struct PlaceRowsBackward final : NodeOf<1, 1> {
@@ -168,7 +194,8 @@ Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index) {
   return y;
 }
 
-Tensor embedding(const Tensor& weight, const Tensor& indices, int64_t padding_idx) {
+Tensor embedding(const Tensor& weight, const Tensor& indices, int64_t padding_idx, bool scale_grad_by_freq,
+                 bool sparse) {
   Tensor y = raw::embedding(weight, indices);
   TAPIR_CHECK_AS(IndexError, padding_idx >= -1 && padding_idx < weight.size(0),
                  "embedding: padding_idx {} is not a row of a weight of sizes {}", padding_idx,
@@ -177,9 +204,25 @@ Tensor embedding(const Tensor& weight, const Tensor& indices, int64_t padding_id
     auto* node = record<EmbeddingBackward>(TAPIR_HERE, y, weight);
     node->sizes = weight.layout_of().sizes;
     node->padding_idx = padding_idx;
+    node->scale_grad_by_freq = scale_grad_by_freq;
+    node->sparse = sparse;
     node->save(indices);
   }
   return y;
+}
+
+void embedding_renorm_(const Tensor& weight, const Tensor& indices, double max_norm, double norm_type) {
+  NoGradGuard no_grad;
+  std::vector<int64_t> named = values_of(indices);
+  std::sort(named.begin(), named.end());
+  named.erase(std::unique(named.begin(), named.end()), named.end());
+  const Tensor index = raw::to_device(tensor(named, kInt64), weight.device());
+  const Tensor rows = raw::index_select(weight, 0, index), size = abs(rows);
+  const Tensor norm = std::isinf(norm_type) ? std::get<0>(max(size, 1, true))
+                                            : pow(sum(pow(size, norm_type), {1}, true), 1 / norm_type);
+  const Tensor scale = clamp(div(full_like(norm, max_norm), norm + 1e-7), nullopt, 1);
+  raw::index_put(weight, raw::plan_index(weight.sizes(), {index}),
+                 where(gt(norm, max_norm), mul(rows, scale), rows), false);
 }
 
 // --- gather and scatter_add ---

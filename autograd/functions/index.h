@@ -22,8 +22,14 @@ TAPIR_API Tensor gather(const Tensor& x, int64_t dim, const Tensor& index, bool 
 /// x with src added at the places that gather(x, dim, index) would read.
 TAPIR_API Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src);
 /// Rows of weight (count, d) for indices of any sizes: indices.sizes() + (d). Row `padding_idx` gets no
-/// gradient (-1: every row does).
-TAPIR_API Tensor embedding(const Tensor& weight, const Tensor& indices, int64_t padding_idx = -1);
+/// gradient (-1: every row does). With `scale_grad_by_freq` a row's gradient is divided by how often
+/// `indices` names the row. With `sparse` a leaf `weight` keeps its gradient by rows: see row_gradient.h.
+TAPIR_API Tensor embedding(const Tensor& weight, const Tensor& indices, int64_t padding_idx = -1,
+                           bool scale_grad_by_freq = false, bool sparse = false);
+/// Scales those of the rows of weight named by `indices` whose norm of order `norm_type` exceeds max_norm
+/// down to it, in place and without gradient: row *= max_norm / (norm + 1e-7).
+TAPIR_API void embedding_renorm_(const Tensor& weight, const Tensor& indices, double max_norm,
+                                 double norm_type);
 
 /// x[indices] as in Python. Integers, slices, None and Ellipsis give a view. Tensors of integers (negative
 /// ones count from the end) broadcast with one another, bool tensors pick where they are true; with either

@@ -14,8 +14,13 @@ namespace {
 
 std::vector<Tensor> gradients(const std::vector<Tensor>& parameters) {
   std::vector<Tensor> grads;
-  for (const Tensor& p : parameters)
-    if (p.defined() && p.grad().defined()) grads.push_back(p.grad());
+  for (const Tensor& p : parameters) {
+    if (!p.defined()) continue;
+    if (const RowGradient* by_rows = row_gradient(p))
+      grads.push_back(by_rows->values);
+    else if (p.grad().defined())
+      grads.push_back(p.grad());
+  }
   return grads;
 }
 

@@ -1,4 +1,4 @@
-// What PyTorch gives for the cases of oracle/make_optim.py, by name.
+// What PyTorch gives for the cases of oracle/make_optim.py and make_sparse.py, by name.
 #pragma once
 
 #include <cmath>
@@ -17,6 +17,7 @@ namespace optim_oracle {
 inline const std::vector<double>& expected(const std::string& name) {
   static const std::map<std::string, std::vector<double>> values = {
 #include "oracle/optim.inc"
+#include "oracle/sparse.inc"
   };
   INFO("case " << name);
   REQUIRE(values.count(name) == 1);
