@@ -7,7 +7,7 @@
 
 namespace {
 
-constexpr int64_t kBatch = 32, kShortest = 5, kLongest = 200, kFeatures = 64, kHidden = 64;
+constexpr int64_t kBatch = 32, kShortest = 5, kLongest = 200, kFeatures = 128, kHidden = 128;
 
 template <class Module>
 auto make_case(Module layer) {

@@ -45,7 +45,7 @@ WORKLOADS = [
     ("`nn::LSTM`, 32 steps, forward + backward, B=32 H=128", "lstm_layer", "lstm_layer/B32_H128", 1 / 2, True),
     ("the same, B=32 H=512", "lstm_layer", "lstm_layer/B32_H512", 0.75, True),
     ("GRU cell loop, 32 steps, Adam: B=1 H=64", "gru_cell", "gru_cell/B1_H64", 1 / 10, True),
-    ("`nn::GRU` over 32 packed sequences of lengths 5 to 200, H=64", "packed", "packed/gru", 1 / 3, True),
+    ("`nn::GRU` over packed sequences of lengths 5 to 200, B=32 H=128", "packed", "packed/gru", 1 / 3, True),
     ("bidirectional `nn::LSTM` over the same", "packed", "packed/bidirectional_lstm", 1 / 3, True),
     ("two layers 64×1000×100×10, SGD", "small_nets", "small_nets/64x1000x100x10_sgd", 0.7, True),
     ("two layers 20×10×10×5, Adam", "small_nets", "small_nets/20x10x10x5_adam", 1 / 6, True),

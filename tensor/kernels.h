@@ -249,7 +249,8 @@ struct RnnCellBackwardArgs {
   const void* grad_c;      ///< LSTM; null: zeros
   void* grad_gates;        ///< (batch, gates * hidden), of the pre-activations; GRU: of the input's part
   void* grad_state_gates;  ///< GRU: of the state's part
-  void* grad_state;        ///< (batch, hidden), or null: LSTM of c; GRU of h other than through the gates
+  void* grad_state;        ///< (batch, hidden), or null: LSTM of c; GRU of h other than through the
+                           ///< gates; else null
   bool add_grad_state;     ///< GRU: adds to grad_state, otherwise writes it
   int64_t batch, hidden;
 };

@@ -130,7 +130,6 @@ struct CellBackward final : NodeOf<7, 7, kMode == RnnMode::LSTM ? 2 : 1> {
     Tensor grad_h, grad_c;
     if (sink.wants(1)) grad_h = matrix(hidden);
     if (kLstm && sink.wants(2)) grad_c = matrix(hidden);
-    const Tensor& grad_state = kLstm ? grad_c : grad_h;
     Tensor copies[5];
     RnnCellBackwardArgs args{};
     args.mode = kMode;
@@ -143,7 +142,8 @@ struct CellBackward final : NodeOf<7, 7, kMode == RnnMode::LSTM ? 2 : 1> {
     if constexpr (kLstm) args.grad_c = g[1].defined() ? dense(g[1], copies[2]) : nullptr;
     args.grad_gates = grad_gates.impl()->data;
     if (kGru) args.grad_state_gates = grad_state_gates.impl()->data;
-    args.grad_state = grad_state.defined() ? grad_state.impl()->data : nullptr;
+    if (const Tensor& direct = kLstm ? grad_c : grad_h; (kLstm || kGru) && direct.defined())
+      args.grad_state = direct.impl()->data;
     args.batch = rows;
     args.hidden = hidden;
     if (rows && hidden) kernels(device).rnn_cell_backward(args);

@@ -227,8 +227,17 @@ void RnnBackward::backward_through_time(const Tensor& grad_out, const Tensor& gr
       args.hidden = hidden;
       kernels(r.device).rnn_cell_backward(args);
     };
-    part(0, continued, lstm ? work.cells : output, before, lstm ? r.at(grad_c, 0) : r.at(grad_out, before));
-    part(continued, n, lstm ? c0 : h0, continued, lstm ? r.at(grad_c, continued) : r.at(grad_h0, continued));
+    const Tensor none;
+    const Tensor &states = lstm ? work.cells : output, &first_states = lstm ? c0 : h0;
+    // What takes the gradient of a state other than through the gates.
+    const Tensor &grad_states = lstm  ? grad_c
+                                : gru ? grad_out
+                                      : none,
+                 &grad_first = lstm  ? grad_c
+                               : gru ? grad_h0
+                                     : none;
+    part(0, continued, states, before, r.at(grad_states, lstm ? 0 : before));
+    part(continued, n, first_states, continued, r.at(grad_first, continued));
     r.times(continued, r.at(grad_state_gates, at), w_hh, r.at(grad_out, before), 1);
     if (grad_h0.defined())
       r.times(n - continued, r.at(grad_state_gates, at + continued), w_hh, r.at(grad_h0, continued),
