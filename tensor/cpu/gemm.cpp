@@ -12,8 +12,8 @@
 // Which kernel serves which shape, and how the work is cut for the pool. docs/gemm.md says how the figures
 // were chosen.
 //
-// K is never split between threads and every kernel adds up along k in an order that depends on k alone, so
-// that the result does not depend on the number of threads.
+// Every kernel adds up along k in an order that depends on the sizes alone, so that the result does not
+// depend on the number of threads.
 
 namespace tapir::cpu {
 namespace detail {
@@ -89,6 +89,35 @@ void run_columns(void (*kernel)(const Product<T>&), const Product<T>& p, int64_t
   if (units <= grain) return kernel(p);
   parallel_for(0, units, grain,
                [&](int64_t lo, int64_t hi) { kernel(part(p, 0, p.m, lo * unit, std::min(p.n, hi * unit))); });
+}
+
+/// One row times a B that is contiguous along n: B is cut along k into blocks that depend on its sizes alone,
+/// so that each thread walks through memory without gaps. The blocks' sums are added up in their order.
+template <class T>
+void run_axpy(void (*axpy)(const Product<T>&), const Product<T>& p) {
+  const int64_t rows =
+      std::max<int64_t>(64, 2 * kTaskBytes / (p.n * static_cast<int64_t>(sizeof(T))) / 8 * 8);
+  const int64_t blocks = divide_up(p.k, rows);
+  if (blocks < 2) return run_columns(axpy, p, 64);
+  std::vector<T> sums(static_cast<size_t>(blocks * p.n));
+  parallel_for(0, blocks, 1, [&](int64_t lo, int64_t hi) {
+    for (int64_t i = lo; i < hi; ++i) {
+      Product<T> q = p;
+      q.a += i * rows * p.a_col;
+      q.b += i * rows * p.b_row;
+      q.k = std::min(rows, p.k - i * rows);
+      q.c = sums.data() + i * p.n;
+      q.beta = T(0);
+      q.bias = nullptr;
+      axpy(q);
+    }
+  });
+  for (int64_t i = 1; i < blocks; ++i)
+    for (int64_t j = 0; j < p.n; ++j) sums[static_cast<size_t>(j)] += sums[static_cast<size_t>(i * p.n + j)];
+  for (int64_t j = 0; j < p.n; ++j) {
+    const T x = sums[static_cast<size_t>(j)] + (p.bias != nullptr ? p.bias[j] : T(0));
+    p.c[j] = p.beta == T(0) ? x : p.beta * p.c[j] + x;
+  }
 }
 
 /// Runs a kernel on the result cut into a grid of about equal pieces.
@@ -187,9 +216,9 @@ void run(const Product<T>& p) {
     }
     return run_columns(vector.dot, q, 4);
   }
-  if (p.m == 1 && p.b_col == 1) return run_columns(vector.axpy, p, 64);
+  if (p.m == 1 && p.b_col == 1) return run_axpy(vector.axpy, p);
   if (p.n == 1 && p.a_row == 1 && p.c_row == 1 && p.bias == nullptr) {
-    return run_columns(vector.axpy, swapped(p), 64);
+    return run_axpy(vector.axpy, swapped(p));
   }
   const detail::BlockKernel<T>& block = detail::block_kernel<T>();
   if constexpr (std::is_same_v<T, float>) {
