@@ -13,7 +13,7 @@
 #include "tapir/io/pt.h"
 #include "tapir/io/zip.h"
 #include "tapir/nn/linear.h"
-#include "tapir/nn/lstm.h"
+#include "tapir/nn/rnn.h"
 #include "tapir/nn/sequential.h"
 
 using namespace tapir;
