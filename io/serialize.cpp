@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <fstream>
 
+#include "tapir/io/pt.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/copy.h"
 
@@ -54,6 +56,14 @@ nn::NamedTensors module_state(const SafeTensors& file, std::string_view prefix =
 void load_module(nn::Module& module, const SafeTensors& file, std::optional<Device> device) {
   module.load_state_dict(module_state(file));
   if (device) module.to(*device);
+}
+
+// What torch.save writes is an archive; a safetensors file cannot begin like one, its header would be too
+// long.
+bool is_zip(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  char start[4] = {};
+  return file.read(start, 4) && std::string_view(start, 4) == "PK\3\4";
 }
 
 // Numbers are metadata, written so that they are read back exactly.
@@ -134,7 +144,9 @@ void load(std::vector<Tensor>& tensors, std::istream& stream, std::optional<Devi
 void save(const nn::Module& module, const std::string& path) { save_safetensors(path, state_of(module)); }
 void save(const nn::Module& module, std::ostream& stream) { save_safetensors(stream, state_of(module)); }
 void load(nn::Module& module, const std::string& path, std::optional<Device> device) {
-  load_module(module, load_safetensors(path), device);
+  if (!is_zip(path)) return load_module(module, load_safetensors(path), device);
+  module.load_state_dict(state_dict_of(load_pt(path)));
+  if (device) module.to(*device);
 }
 void load(nn::Module& module, std::istream& stream, std::optional<Device> device) {
   load_module(module, load_safetensors(stream), device);

@@ -37,7 +37,8 @@ TAPIR_API void load(std::vector<Tensor>& tensors, std::istream& stream,
 /// A module's parameters and buffers by name.
 TAPIR_API void save(const nn::Module& module, const std::string& path);
 TAPIR_API void save(const nn::Module& module, std::ostream& stream);
-/// Copies values into a module of the same structure, then moves it to `device` where one is given. Throws
+/// Copies values into a module of the same structure, then moves it to `device` where one is given. The file
+/// may also be one that Python wrote with torch.save(model.state_dict(), path): see load_pt. Throws
 /// ValueError that lists missing, unexpected and misfitting names.
 TAPIR_API void load(nn::Module& module, const std::string& path, std::optional<Device> device = std::nullopt);
 TAPIR_API void load(nn::Module& module, std::istream& stream, std::optional<Device> device = std::nullopt);

@@ -11,6 +11,7 @@
 #include "support/values.h"
 #include "tapir/io/npy.h"
 #include "tapir/io/pt.h"
+#include "tapir/io/serialize.h"
 #include "tapir/io/zip.h"
 #include "tapir/nn/linear.h"
 #include "tapir/nn/rnn.h"
@@ -137,6 +138,14 @@ TEST_CASE("a state_dict of Python's loads into a module by name") {
   rnn->load_state_dict(of_rnn);
   CHECK_SAME(fc->weight.detach(), state["fc.weight"]);
   CHECK(fc->weight.requires_grad());
+
+  // load takes such a file too.
+  const TemporaryFolder temporary;
+  save_pt(temporary / "fc.pt", of_fc);
+  nn::Linear again(3, 4);
+  load(again, temporary / "fc.pt");
+  CHECK_SAME(again->weight.detach(), state["fc.weight"]);
+  CHECK_THROWS_AS(load(again, file("training")), ValueError);
 
   const GenericDict training = load_pt(file("training")).toGenericDict();
   CHECK(training.at("epoch").toInt() == 3);

@@ -54,6 +54,11 @@ std::string str(const Args&... args) {
   static_cast<void>((out << ... << args));
   return out.str();
 }
+
+namespace impl {
+using tapir::GenericDict;
+using tapir::GenericList;
+}  // namespace impl
 }  // namespace c10
 
 namespace torch {
