@@ -129,10 +129,11 @@ void run_pointwise(const PointwiseArgs& args) {
   check_launch(name);
 }
 
-// A functor that is defined for integers: all but those of the Floating rows.
+// A functor that is defined for the type: all but Floating rows for integers, Integral ones for these alone.
 template <class F, class T, int kArity, PointwiseClass kClass>
 constexpr void (*entry())(const PointwiseArgs&) {
-  if constexpr (std::is_same_v<T, functors::Int> && kClass == PointwiseClass::Floating) {
+  constexpr bool kInteger = std::is_same_v<T, functors::Int>;
+  if constexpr (kInteger ? kClass == PointwiseClass::Floating : kClass == PointwiseClass::Integral) {
     return nullptr;
   } else {
     return run_pointwise<F, T, kArity, kClass>;

@@ -23,7 +23,7 @@ enum class Pointwise : uint16_t {
 inline constexpr int kPointwiseCount = static_cast<int>(Pointwise::kCount);
 
 /// What a row of pointwise.def computes in and gives; see there.
-enum class PointwiseClass : uint8_t { Floating, Numeric, Compare, Logical, Select };
+enum class PointwiseClass : uint8_t { Floating, Numeric, Compare, Integral, Logical, Select };
 
 struct PointwiseInfo {
   const char* name;

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -191,6 +192,15 @@ class TAPIR_API Tensor {
   TAPIR_ALWAYS_INLINE Tensor& name##_(const Tensor& other);   \
   TAPIR_ALWAYS_INLINE Tensor& name##_(const Scalar& other);
 #include "tapir/tensor/pointwise.def"
+#define TAPIR_UNARY_ALIAS(alias, name)      \
+  TAPIR_ALWAYS_INLINE Tensor alias() const; \
+  TAPIR_ALWAYS_INLINE Tensor& alias##_();
+#define TAPIR_BINARY_ALIAS(alias, name)                        \
+  TAPIR_ALWAYS_INLINE Tensor alias(const Tensor& other) const; \
+  TAPIR_ALWAYS_INLINE Tensor alias(const Scalar& other) const; \
+  TAPIR_ALWAYS_INLINE Tensor& alias##_(const Tensor& other);   \
+  TAPIR_ALWAYS_INLINE Tensor& alias##_(const Scalar& other);
+#include "tapir/tensor/pointwise_aliases.def"
 
   // arithmetic with scaling, powers, comparison with bounds
 #define TAPIR_METHOD TAPIR_ALWAYS_INLINE
@@ -202,14 +212,61 @@ class TAPIR_API Tensor {
   TAPIR_METHOD Tensor sub(const Scalar& other, const Scalar& alpha = 1) const;
   TAPIR_METHOD Tensor& sub_(const Tensor& other, const Scalar& alpha = 1);
   TAPIR_METHOD Tensor& sub_(const Scalar& other, const Scalar& alpha = 1);
-  TAPIR_METHOD Tensor clamp(const std::optional<Scalar>& min,
-                            const std::optional<Scalar>& max = std::nullopt) const;
-  TAPIR_METHOD Tensor& clamp_(const std::optional<Scalar>& min,
-                              const std::optional<Scalar>& max = std::nullopt);
-  TAPIR_METHOD Tensor clamp_min(const Scalar& min) const;
-  TAPIR_METHOD Tensor clamp_max(const Scalar& max) const;
+  Tensor clamp(const std::optional<Scalar>& min, const std::optional<Scalar>& max = std::nullopt) const;
+  Tensor& clamp_(const std::optional<Scalar>& min, const std::optional<Scalar>& max = std::nullopt);
+  Tensor clamp_min(const Scalar& min) const;
+  Tensor clamp_max(const Scalar& max) const;
+  Tensor clamp(std::nullopt_t, const std::optional<Scalar>& max = std::nullopt) const;
+  Tensor& clamp_(std::nullopt_t, const std::optional<Scalar>& max = std::nullopt);
+  Tensor clamp(const std::optional<Tensor>& min, const std::optional<Tensor>& max = std::nullopt) const;
+  Tensor& clamp_(const std::optional<Tensor>& min, const std::optional<Tensor>& max = std::nullopt);
+  Tensor clip(const std::optional<Scalar>& min, const std::optional<Scalar>& max = std::nullopt) const;
+  Tensor& clip_(const std::optional<Scalar>& min, const std::optional<Scalar>& max = std::nullopt);
+  Tensor clip(const std::optional<Tensor>& min, const std::optional<Tensor>& max = std::nullopt) const;
+  Tensor& clip_(const std::optional<Tensor>& min, const std::optional<Tensor>& max = std::nullopt);
+  Tensor& clamp_min_(const Scalar& min);
+  Tensor& clamp_max_(const Scalar& max);
+  Tensor clamp_min(const Tensor& min) const;
+  Tensor clamp_max(const Tensor& max) const;
+  Tensor& clamp_min_(const Tensor& min);
+  Tensor& clamp_max_(const Tensor& max);
+  Tensor nan_to_num(std::optional<double> nan = std::nullopt, std::optional<double> posinf = std::nullopt,
+                    std::optional<double> neginf = std::nullopt) const;
+  Tensor& nan_to_num_(std::optional<double> nan = std::nullopt, std::optional<double> posinf = std::nullopt,
+                      std::optional<double> neginf = std::nullopt);
+  Tensor subtract(const Tensor& other, const Scalar& alpha = 1) const;
+  Tensor subtract(const Scalar& other, const Scalar& alpha = 1) const;
+  Tensor& subtract_(const Tensor& other, const Scalar& alpha = 1);
+  Tensor& subtract_(const Scalar& other, const Scalar& alpha = 1);
+  Tensor rsub(const Tensor& other, const Scalar& alpha = 1) const;
+  Tensor rsub(const Scalar& other, const Scalar& alpha = 1) const;
+  Tensor positive() const;
+  Tensor div(const Tensor& other, std::optional<std::string_view> rounding_mode) const;
+  Tensor div(const Scalar& other, std::optional<std::string_view> rounding_mode) const;
+  Tensor& div_(const Tensor& other, std::optional<std::string_view> rounding_mode);
+  Tensor& div_(const Scalar& other, std::optional<std::string_view> rounding_mode);
+  Tensor divide(const Tensor& other, std::optional<std::string_view> rounding_mode) const;
+  Tensor divide(const Scalar& other, std::optional<std::string_view> rounding_mode) const;
+  Tensor round(int64_t decimals) const;
+  Tensor& round_(int64_t decimals);
+  Tensor logit(std::optional<double> eps) const;
+  Tensor& logit_(std::optional<double> eps);
+  Tensor ldexp(const Tensor& other) const;
+  Tensor& ldexp_(const Tensor& other);
+  Tensor float_power(const Tensor& exponent) const;
+  Tensor float_power(const Scalar& exponent) const;
+  Tensor& float_power_(const Tensor& exponent);
+  Tensor& float_power_(const Scalar& exponent);
+  Tensor polygamma(int64_t n) const;
+  Tensor& polygamma_(int64_t n);
+  Tensor mvlgamma(int64_t p) const;
+  Tensor& mvlgamma_(int64_t p);
   TAPIR_METHOD Tensor where(const Tensor& condition, const Tensor& other) const;
+  TAPIR_METHOD Tensor where(const Tensor& condition, const Scalar& other) const;
   TAPIR_METHOD Tensor lerp(const Tensor& end, const Scalar& weight) const;
+  TAPIR_METHOD Tensor lerp(const Tensor& end, const Tensor& weight) const;
+  TAPIR_METHOD Tensor& lerp_(const Tensor& end, const Scalar& weight);
+  TAPIR_METHOD Tensor& lerp_(const Tensor& end, const Tensor& weight);
   TAPIR_METHOD Tensor addcmul(const Tensor& a, const Tensor& b, const Scalar& value = 1) const;
   TAPIR_METHOD Tensor& addcmul_(const Tensor& a, const Tensor& b, const Scalar& value = 1);
   TAPIR_METHOD Tensor addcdiv(const Tensor& a, const Tensor& b, const Scalar& value = 1) const;
@@ -217,6 +274,8 @@ class TAPIR_API Tensor {
   TAPIR_METHOD Tensor masked_fill(const Tensor& mask, const Scalar& value) const;
   TAPIR_METHOD Tensor& masked_fill_(const Tensor& mask, const Scalar& value);
   TAPIR_METHOD bool equal(const Tensor& other) const;
+  TAPIR_METHOD Tensor isclose(const Tensor& other, double rtol = 1e-5, double atol = 1e-8,
+                              bool equal_nan = false) const;
   TAPIR_METHOD bool allclose(const Tensor& other, double rtol = 1e-5, double atol = 1e-8,
                              bool equal_nan = false) const;
 
@@ -273,6 +332,7 @@ class TAPIR_API Tensor {
                                  std::optional<int64_t> storage_offset = std::nullopt) const;
   TAPIR_METHOD std::vector<Tensor> chunk(int64_t chunks, int64_t dim = 0) const;
   TAPIR_METHOD std::vector<Tensor> split(int64_t split_size, int64_t dim = 0) const;
+  TAPIR_METHOD std::vector<Tensor> split(IntArrayRef split_sizes, int64_t dim = 0) const;
   TAPIR_METHOD std::vector<Tensor> unbind(int64_t dim = 0) const;
   TAPIR_METHOD Tensor operator[](int64_t index) const;
   TAPIR_METHOD Tensor index(ArrayRef<TensorIndex> indices) const;
@@ -323,6 +383,18 @@ class TAPIR_API Tensor {
   TAPIR_METHOD Tensor& operator*=(const Scalar& other);
   TAPIR_METHOD Tensor& operator/=(const Tensor& other);
   TAPIR_METHOD Tensor& operator/=(const Scalar& other);
+  TAPIR_METHOD Tensor operator~() const;
+  TAPIR_METHOD Tensor operator!() const;
+#define TAPIR_OPERATOR(symbol)                               \
+  TAPIR_METHOD Tensor& operator symbol(const Tensor& other); \
+  TAPIR_METHOD Tensor& operator symbol(const Scalar& other);
+  TAPIR_OPERATOR(%=)
+  TAPIR_OPERATOR(&=)
+  TAPIR_OPERATOR(|=)
+  TAPIR_OPERATOR(^=)
+  TAPIR_OPERATOR(<<=)
+  TAPIR_OPERATOR(>>=)
+#undef TAPIR_OPERATOR
 #undef TAPIR_METHOD
 
  private:

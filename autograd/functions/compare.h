@@ -18,6 +18,9 @@ TAPIR_API bool allclose(const Tensor& a, const Tensor& b, double rtol = 1e-5, do
 
 #define TAPIR_METHOD TAPIR_ALWAYS_INLINE
 TAPIR_METHOD bool Tensor::equal(const Tensor& other) const { return tapir::equal(*this, other); }
+TAPIR_METHOD Tensor Tensor::isclose(const Tensor& other, double rtol, double atol, bool equal_nan) const {
+  return tapir::isclose(*this, other, rtol, atol, equal_nan);
+}
 TAPIR_METHOD bool Tensor::allclose(const Tensor& other, double rtol, double atol, bool equal_nan) const {
   return tapir::allclose(*this, other, rtol, atol, equal_nan);
 }

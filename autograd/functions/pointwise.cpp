@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "tapir/autograd/functions/copy.h"
+#include "tapir/autograd/functions/pointwise_node.h"
 #include "tapir/autograd/functions/view.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/copy.h"
@@ -12,77 +13,9 @@
 
 namespace tapir {
 
+using namespace nodes;
+
 namespace {
-
-enum class Saves { kNothing, kInput, kOutput };
-
-// One input. `F` is a captureless lambda (g, saved) -> gradient; a lambda that returns nothing means zero.
-template <Saves kSaves, class F>
-struct UnaryBackward final : NodeOf<1, kSaves == Saves::kNothing ? 0 : 1> {
-  explicit UnaryBackward(const char* n) : name_(n) {}
-  const char* name() const override { return name_; }
-  void backward(Grads g, GradSink& sink) override {
-    if constexpr (kSaves == Saves::kNothing)
-      sink.set(0, F{}(g[0]));
-    else
-      sink.set(0, F{}(g[0], this->saved(0)));
-  }
-  const char* name_;
-};
-
-template <Saves kSaves, class F>
-TAPIR_ALWAYS_INLINE Tensor unary(Pointwise op, const char* name, const Tensor& x, F) {
-  Tensor y = raw::unary(op, x);
-  if (recording(x)) {
-    auto* node = new UnaryBackward<kSaves, F>(name);
-    node->set_edge(0, x);
-    node->set_call_site(TAPIR_HERE);
-    if constexpr (kSaves == Saves::kInput) node->save_input(0, x);
-    if constexpr (kSaves == Saves::kOutput) node->save_output(0, y);
-    set_history(y, Ref<Node>::adopt(node));
-  }
-  return y;
-}
-
-// Which inputs a gradient formula of two reads.
-enum Reads { kReadsNone = 0, kReadsA = 1, kReadsB = 2, kReadsBoth = 3 };
-
-// Two inputs. A and B are lambdas (g, a, b) -> gradient of a and of b. Only what the gradients that are
-// wanted read is saved, so that the rest may be freed, or changed in place; the lambdas get undefined tensors
-// for it.
-template <Reads kForA, Reads kForB, class A, class B>
-struct BinaryBackward final : NodeOf<2, 2> {
-  explicit BinaryBackward(const char* n) : name_(n) {}
-  const char* name() const override { return name_; }
-  static int reads(bool wants_a, bool wants_b) { return (wants_a ? kForA : 0) | (wants_b ? kForB : 0); }
-  void backward(Grads g, GradSink& sink) override {
-    const bool wants_a = sink.wants(0), wants_b = sink.wants(1);
-    const int read = reads(wants_a, wants_b);
-    const Tensor a = read & kReadsA ? saved(0) : Tensor(), b = read & kReadsB ? saved(1) : Tensor();
-    if (wants_a) sink.set(0, A{}(g[0], a, b));
-    if (wants_b) sink.set(1, B{}(g[0], a, b));
-  }
-  const char* name_;
-};
-
-template <Reads kForA, Reads kForB, class A, class B>
-TAPIR_ALWAYS_INLINE Tensor binary(Pointwise op, const char* name, const Tensor& a, const Tensor& b, A, B) {
-  Tensor y = raw::binary(op, a, b);
-  if (recording(a, b)) {
-    auto* node = new BinaryBackward<kForA, kForB, A, B>(name);
-    node->set_edge(0, a);
-    node->set_edge(1, b);
-    node->set_call_site(TAPIR_HERE);
-    const int read = node->reads(node->edges()[0].is_valid(), node->edges()[1].is_valid());
-    if (read & kReadsA) node->save_input(0, a);
-    if (read & kReadsB) node->save_input(1, b);
-    set_history(y, Ref<Node>::adopt(node));
-  }
-  return y;
-}
-
-// The derivative is zero wherever it exists: recorded, as in PyTorch, with a gradient of zeros.
-constexpr auto zero_gradient = [](const Tensor& g) { return raw::zeros(g.sizes(), g.dtype(), g.device()); };
 
 TAPIR_COLD void refuse_bool(const char* op) {
   throw_error<DTypeError>("{}: not defined for bool; use logical_not or a cast with to(dtype)", op);
@@ -95,6 +28,10 @@ TAPIR_COLD void refuse_bool(const char* op) {
 Tensor neg(const Tensor& x) {
   if (TAPIR_UNLIKELY(x.dtype() == kBool)) refuse_bool("neg");
   return unary<Saves::kNothing>(Pointwise::neg, "NegBackward", x, [](const Tensor& g) { return neg(g); });
+}
+Tensor positive(const Tensor& x) {
+  if (TAPIR_UNLIKELY(x.dtype() == kBool)) refuse_bool("positive");
+  return x;
 }
 Tensor abs(const Tensor& x) {
   return unary<Saves::kInput>(Pointwise::abs, "AbsBackward", x,
@@ -205,14 +142,6 @@ Tensor relu_backward(const Tensor& g, const Tensor& y) {
 
 namespace {
 
-struct AddBackward final : NodeOf<2> {
-  const char* name() const override { return "AddBackward"; }
-  void backward(Grads g, GradSink& sink) override {
-    if (sink.wants(1)) sink.set(1, alpha == 1 ? g[0] : mul(g[0], Scalar(alpha)));
-    sink.set(0, std::move(g[0]));
-  }
-  double alpha;
-};
 struct AddScalarBackward final : NodeOf<1> {
   const char* name() const override { return "AddBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, std::move(g[0])); }
@@ -239,18 +168,12 @@ struct PowScalarBackward final : NodeOf<1, 1> {
   Scalar exponent;
 };
 
-Scalar alpha_of(const Scalar& alpha, DType dtype, const char* op) {
-  TAPIR_CHECK_AS(DTypeError, !alpha.isFloatingPoint() || is_floating_point(dtype),
-                 "{}: alpha is a floating-point number, but the result is {}; give an integer", op, dtype);
-  return alpha;
-}
-
 void refuse_bool_sub(DType a, DType b) {
   if (TAPIR_UNLIKELY(a == kBool || b == kBool)) refuse_bool("sub");
 }
 
 TAPIR_ALWAYS_INLINE Tensor add_scaled(const Tensor& a, const Tensor& b, const Scalar& alpha, const char* op) {
-  if (TAPIR_UNLIKELY(alpha.isFloatingPoint())) alpha_of(alpha, raw::result_type({a, b}), op);
+  if (TAPIR_UNLIKELY(alpha.isFloatingPoint())) check_alpha(alpha, raw::result_type({a, b}), op);
   Tensor y = raw::binary(Pointwise::add, a, b, alpha);
   if (recording(a, b)) record<AddBackward>(TAPIR_HERE, y, a, b)->alpha = alpha.to_double();
   return y;
@@ -264,17 +187,26 @@ Tensor sub(const Tensor& a, const Tensor& b, const Scalar& alpha) {
   return add_scaled(a, b, -alpha, "sub");
 }
 Tensor add(const Tensor& a, const Scalar& b, const Scalar& alpha) {
-  if (TAPIR_UNLIKELY(alpha.isFloatingPoint())) alpha_of(alpha, raw::result_type({a, b}), "add");
+  if (TAPIR_UNLIKELY(alpha.isFloatingPoint())) check_alpha(alpha, raw::result_type({a, b}), "add");
   Tensor y = raw::binary(Pointwise::add, a, b, alpha);
   if (recording(a)) record<AddScalarBackward>(TAPIR_HERE, y, a);
   return y;
 }
 Tensor sub(const Tensor& a, const Scalar& b, const Scalar& alpha) {
   refuse_bool_sub(a.dtype(), b.type());
-  if (TAPIR_UNLIKELY(alpha.isFloatingPoint())) alpha_of(alpha, raw::result_type({a, b}), "sub");
+  if (TAPIR_UNLIKELY(alpha.isFloatingPoint())) check_alpha(alpha, raw::result_type({a, b}), "sub");
   Tensor y = raw::binary(Pointwise::add, a, b, -alpha);
   if (recording(a)) record<AddScalarBackward>(TAPIR_HERE, y, a);
   return y;
+}
+Tensor rsub(const Tensor& a, const Tensor& b, const Scalar& alpha) {
+  CallSite site(TAPIR_HERE);
+  return sub(b, a, alpha);
+}
+Tensor rsub(const Tensor& a, const Scalar& b, const Scalar& alpha) {
+  CallSite site(TAPIR_HERE);
+  refuse_bool_sub(a.dtype(), b.type());
+  return add(mul(a, -alpha), b);
 }
 Tensor mul(const Tensor& a, const Tensor& b) {
   Tensor y = raw::binary(Pointwise::mul, a, b);
@@ -340,64 +272,39 @@ TAPIR_COMPARISON(gt)
 TAPIR_COMPARISON(ge)
 TAPIR_COMPARISON(logical_and)
 TAPIR_COMPARISON(logical_or)
+TAPIR_COMPARISON(logical_xor)
 #undef TAPIR_COMPARISON
 
 // --- with a number ---
 
-namespace {
-void check_power(const Tensor& x, const Scalar& b) {
-  TAPIR_CHECK_AS(ValueError, is_floating_point(x.dtype()) || b.isFloatingPoint() || b.to_int64() >= 0,
-                 "pow: {} to the negative integer power {}; cast to a floating-point dtype first", x.dtype(),
-                 b.to_int64());
-}
-}  // namespace
-
-Tensor detail::binary_scalar(const Tensor& x, const Scalar& b, Pointwise op) {
+Tensor detail::binary_scalar(const Tensor& x, const Scalar& b, Pointwise op, BinaryFunction f) {
   const void* site = TAPIR_HERE;
-  if (op == Pointwise::div) {
-    Tensor y = raw::binary(op, x, b);
-    if (recording(x)) record<MulScalarBackward>(site, y, x)->factor = Scalar(1 / b.to_double());
-    return y;
-  }
-  if (op == Pointwise::pow) {
-    check_power(x, b);
-    Tensor y = raw::binary(op, x, b);
-    if (recording(x)) {
-      auto* node = record<PowScalarBackward>(site, y, x);
-      node->exponent = b;
-      node->save(x);
-    }
-    return y;
+  const bool records = recording(x);
+  if (records && op != Pointwise::mul && op != Pointwise::div && op != Pointwise::pow) {
+    CallSite scope(site);
+    return f(x, raw::full({}, b, x.dtype(), x.device()));
   }
   Tensor y = raw::binary(op, x, b);
-  if (!recording(x) || y.dtype() == kBool) return y;
-  if (op == Pointwise::mul) {
-    record<MulScalarBackward>(site, y, x)->factor = b;
-    return y;
+  if (!records) return y;
+  if (op == Pointwise::pow) {
+    auto* node = record<PowScalarBackward>(site, y, x);
+    node->exponent = b;
+    node->save(x);
+  } else {
+    record<MulScalarBackward>(site, y, x)->factor = op == Pointwise::mul ? b : Scalar(1 / b.to_double());
   }
-  CallSite scope(site);
-  const Tensor other = raw::full({}, b, x.dtype(), x.device());
-  return op == Pointwise::maximum ? maximum(x, other) : minimum(x, other);
+  return y;
+}
+
+Tensor detail::scalar_binary(const Scalar& a, const Tensor& x, Pointwise op, BinaryFunction f) {
+  if (!recording(x)) return raw::binary(op, a, x);
+  CallSite scope(TAPIR_HERE);
+  return f(raw::full({}, a, raw::result_type({a, x}), x.device()), x);
 }
 
 // --- three tensors and parameters ---
 
 namespace {
-
-struct ClampBackward final : NodeOf<1, 1> {
-  const char* name() const override { return "ClampBackward"; }
-  void backward(Grads g, GradSink& sink) override { sink.set(0, clamp_backward(g[0], saved(0), low, high)); }
-  Scalar low, high;
-};
-// Linear in g, and flat in x wherever it has a derivative.
-struct ClampBackwardBackward final : NodeOf<2, 1> {
-  const char* name() const override { return "ClampBackwardBackward"; }
-  void backward(Grads g, GradSink& sink) override {
-    if (sink.wants(0)) sink.set(0, clamp_backward(g[0], saved(0), low, high));
-    if (sink.wants(1)) sink.set(1, zero_gradient(g[0]));
-  }
-  Scalar low, high;
-};
 
 struct WhereBackward final : NodeOf<2, 1> {
   const char* name() const override { return "WhereBackward"; }
@@ -418,42 +325,6 @@ Tensor where_of(const Tensor& condition, raw::Operand a, raw::Operand b, const v
 }
 
 }  // namespace
-
-Tensor clamp_backward(const Tensor& g, const Tensor& x, const Scalar& low, const Scalar& high) {
-  Tensor y = raw::binary(Pointwise::clamp_backward, g, x, {low, high});
-  if (recording(g, x)) {
-    auto* node = record<ClampBackwardBackward>(TAPIR_HERE, y, g, x);
-    node->low = low;
-    node->high = high;
-    if (requires_grad(g)) node->save_input(0, x);
-  }
-  return y;
-}
-
-Tensor clamp(const Tensor& x, const std::optional<Scalar>& min, const std::optional<Scalar>& max) {
-  TAPIR_CHECK_AS(ValueError, min || max, "clamp: neither min nor max was given; give at least one");
-  const bool real =
-      is_floating_point(x.dtype()) || (min && min->isFloatingPoint()) || (max && max->isFloatingPoint());
-  const Scalar low = min ? *min : real ? Scalar(-INFINITY) : Scalar(INT64_MIN);
-  const Scalar high = max ? *max : real ? Scalar(INFINITY) : Scalar(INT64_MAX);
-  const bool cast = !is_floating_point(x.dtype()) && real;
-  Tensor y = raw::unary(Pointwise::clamp, cast ? raw::cast(x, get_default_dtype()) : x, {low, high});
-  if (recording(x)) {
-    auto* node = record<ClampBackward>(TAPIR_HERE, y, x);
-    node->low = low;
-    node->high = high;
-    node->save(x);
-  }
-  return y;
-}
-Tensor clamp_min(const Tensor& x, const Scalar& min) {
-  CallSite site(TAPIR_HERE);
-  return clamp(x, min);
-}
-Tensor clamp_max(const Tensor& x, const Scalar& max) {
-  CallSite site(TAPIR_HERE);
-  return clamp(x, std::nullopt, max);
-}
 
 Tensor where(const Tensor& c, const Tensor& a, const Tensor& b) { return where_of(c, a, b, TAPIR_HERE); }
 Tensor where(const Tensor& c, const Scalar& a, const Tensor& b) { return where_of(c, a, b, TAPIR_HERE); }
@@ -478,6 +349,15 @@ struct LerpBackward final : NodeOf<2> {
     if (sink.wants(1)) sink.set(1, mul(g[0], Scalar(weight)));
   }
   double weight;
+};
+struct LerpTensorBackward final : NodeOf<3, 3> {
+  const char* name() const override { return "LerpBackward"; }
+  void backward(Grads g, GradSink& sink) override {
+    const Tensor weight = saved(2);
+    if (sink.wants(0)) sink.set(0, mul(g[0], rsub(weight, Scalar(1))));
+    if (sink.wants(1)) sink.set(1, mul(g[0], weight));
+    if (sink.wants(2)) sink.set(2, mul(g[0], sub(saved(1), saved(0))));
+  }
 };
 struct AddcmulBackward final : NodeOf<3, 2> {
   const char* name() const override { return "AddcmulBackward"; }
@@ -505,6 +385,21 @@ Tensor lerp(const Tensor& start, const Tensor& end, const Scalar& weight) {
                  "lerp: start is {} and end is {}; cast one with to(dtype)", start.dtype(), end.dtype());
   Tensor y = raw::binary(Pointwise::lerp, start, end, weight);
   if (recording(start, end)) record<LerpBackward>(TAPIR_HERE, y, start, end)->weight = weight.to_double();
+  return y;
+}
+Tensor lerp(const Tensor& start, const Tensor& end, const Tensor& weight) {
+  TAPIR_CHECK_AS(DTypeError, start.dtype() == end.dtype() && start.dtype() == weight.dtype(),
+                 "lerp: start is {}, end {} and weight {}; cast them to one dtype with to(dtype)",
+                 start.dtype(), end.dtype(), weight.dtype());
+  Tensor y = raw::ternary(Pointwise::lerp_tensor, start, end, weight);
+  if (recording(start, end, weight)) {
+    auto* node = record<LerpTensorBackward>(TAPIR_HERE, y, start, end, weight);
+    if (requires_grad(weight)) {
+      node->save_input(0, start);
+      node->save_input(1, end);
+    }
+    node->save_input(2, weight);
+  }
   return y;
 }
 Tensor addcmul(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& value) {
@@ -545,120 +440,6 @@ Tensor sum_to_size(const Tensor& x, IntArrayRef sizes) {
     record<SumToSizeBackward>(TAPIR_HERE, y, x)->sizes = x.layout_of().sizes;
   }
   return y;
-}
-
-// --- in place ---
-
-namespace {
-
-// A tensor with the values and the history that x has now, for an op that will be recorded and needs them
-// later.
-Tensor frozen(const Tensor& x) {
-  Tensor old = raw::clone(x);
-  const Edge edge = gradient_edge(x);
-  old.impl()->autograd = edge.function;
-  old.impl()->output_nr = edge.input_nr;
-  return old;
-}
-
-// Gives x the value and the history of y, which was computed from frozen(x).
-void take_over(const Tensor& x, const Tensor& y, const char* op) {
-  TAPIR_CHECK_AS(ShapeError, y.sizes() == x.sizes(),
-                 "{}: the result has sizes {}, but the tensor to change has {}", op, y.sizes(), x.sizes());
-  TAPIR_CHECK_AS(
-      DTypeError, can_cast(y.dtype(), x.dtype()),
-      "{}: the result is {}, which cannot be stored in a tensor of {}; use the form that makes a new tensor",
-      op, y.dtype(), x.dtype());
-  const Tensor z = y.dtype() == x.dtype() ? y : to(y, x.dtype());
-  raw::copy_into(x, z, op);
-  const Edge edge = gradient_edge(z);
-  if (edge.is_valid())
-    rebase_history(x, edge.function, edge.input_nr);
-  else if (recording(x))
-    cut_history(x, TAPIR_HERE);
-}
-
-}  // namespace
-
-void detail::assign_inplace(const Tensor& x, const char* op, const std::function<Tensor(const Tensor&)>& f) {
-  CallSite site(TAPIR_HERE);
-  check_inplace(x, op);
-  raw::check_writable(x, op);
-  const Tensor old = recording(x) ? frozen(x) : x;
-  take_over(x, f(old), op);
-}
-
-void detail::unary_inplace(const Tensor& x, Pointwise op, UnaryFunction f) {
-  const char* name = pointwise_info(op).in_place;
-  check_inplace(x, name);
-  if (!recording(x)) return raw::pointwise_into(op, x, {x});
-  CallSite site(TAPIR_HERE);
-  raw::check_writable(x, name);
-  take_over(x, f(frozen(x)), name);
-}
-
-void detail::binary_inplace(const Tensor& x, const Tensor& b, Pointwise op, BinaryFunction f) {
-  const char* name = pointwise_info(op).in_place;
-  check_inplace(x, name);
-  if (!recording(x, b)) return raw::pointwise_into(op, x, {x, b});
-  CallSite site(TAPIR_HERE);
-  raw::check_writable(x, name);
-  const Tensor old = frozen(x);
-  take_over(x, f(old, b.is_same(x) ? old : b), name);
-}
-
-void detail::binary_inplace(const Tensor& x, const Scalar& b, Pointwise op) {
-  const char* name = pointwise_info(op).in_place;
-  check_inplace(x, name);
-  if (!recording(x)) {
-    if (op == Pointwise::pow) check_power(x, b);
-    return raw::pointwise_into(op, x, {x, b});
-  }
-  CallSite site(TAPIR_HERE);
-  raw::check_writable(x, name);
-  take_over(x, binary_scalar(frozen(x), b, op), name);
-}
-
-// add_ saves nothing, so that it needs no copy of the old value.
-void detail::add_inplace(const Tensor& x, const Tensor& b, const Scalar& alpha) {
-  check_inplace(x, "add_");
-  if (TAPIR_UNLIKELY(alpha.isFloatingPoint())) alpha_of(alpha, raw::result_type({x, b}), "add_");
-  if (!recording(x, b)) return raw::pointwise_into(Pointwise::add, x, {x, b}, alpha);
-  auto* add_node = new AddBackward;
-  Ref<Node> node = Ref<Node>::adopt(add_node);
-  add_node->set_edge(0, x);
-  add_node->set_edge(1, b);
-  add_node->alpha = alpha.to_double();
-  add_node->set_call_site(TAPIR_HERE);
-  add_node->describe_output(0, x);
-  raw::pointwise_into(Pointwise::add, x, {x, b}, alpha);
-  rebase_history(x, std::move(node));
-}
-
-void detail::add_inplace(const Tensor& x, const Scalar& b, const Scalar& alpha) {
-  check_inplace(x, "add_");
-  if (TAPIR_UNLIKELY(alpha.isFloatingPoint())) alpha_of(alpha, raw::result_type({x, b}), "add_");
-  raw::pointwise_into(Pointwise::add, x, {x, b}, alpha);
-  // The derivative is one: the history stays as it is.
-}
-
-Tensor& detail::pointwise_out(Tensor& out, Pointwise op, const Tensor& a, const Tensor& b) {
-  const char* name = pointwise_info(op).name;
-  TAPIR_CHECK_AS(
-      AutogradError, !recording(out, a, b),
-      "{}_out: an argument requires a gradient, and out forms are not recorded; use {}(...), or NoGradGuard",
-      name, name);
-  const Dims sizes = b.defined() ? broadcast_sizes(a.sizes(), b.sizes(), name) : Dims(a.sizes());
-  if (!out.defined() || (out.numel() == 0 && !(out.layout_of().sizes == sizes)))
-    out = Tensor::empty(
-        sizes,
-        out.defined() ? out.dtype() : (b.defined() ? raw::binary(op, a, b) : raw::unary(op, a)).dtype(),
-        a.device());
-  if (b.defined())
-    raw::pointwise_into(op, out, {a, b});
-  else
-    raw::pointwise_into(op, out, {a});
-  return out;
 }
 
 }  // namespace tapir

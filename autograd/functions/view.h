@@ -96,6 +96,9 @@ TAPIR_METHOD Tensor Tensor::as_strided(IntArrayRef sizes, IntArrayRef strides,
 TAPIR_METHOD std::vector<Tensor> Tensor::chunk(int64_t chunks, int64_t dim) const {
   return tapir::chunk(*this, chunks, dim);
 }
+TAPIR_METHOD std::vector<Tensor> Tensor::split(IntArrayRef split_sizes, int64_t dim) const {
+  return tapir::split(*this, split_sizes, dim);
+}
 TAPIR_METHOD std::vector<Tensor> Tensor::split(int64_t size, int64_t dim) const {
   return tapir::split(*this, size, dim);
 }

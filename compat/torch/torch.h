@@ -27,6 +27,7 @@ namespace data {}
 namespace autograd {}
 namespace indexing {}
 namespace cuda {}
+namespace special {}
 }  // namespace tapir
 
 namespace torch {
@@ -37,6 +38,7 @@ namespace data = tapir::data;
 namespace autograd = tapir::autograd;
 namespace indexing = tapir::indexing;
 namespace cuda = tapir::cuda;
+namespace special = tapir::special;
 }  // namespace torch
 
 namespace at {

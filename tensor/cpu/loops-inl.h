@@ -6,8 +6,8 @@
 #define TAPIR_CPU_LOOPS_INL_H_
 #endif
 
+#include "tapir/tensor/cpu/elementary-inl.h"
 #include "tapir/tensor/cpu/loops.h"
-#include "tapir/tensor/cpu/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tapir::cpu::HWY_NAMESPACE {
@@ -111,10 +111,20 @@ void select_loop(int64_t n, const void* const* in, const int64_t* step, void* ou
   }
 }
 
-#define TAPIR_LOOP_Floating(functor, arity) vector_loop<functors::functor, TAPIR_LOOP_TYPE, arity>
-#define TAPIR_LOOP_Numeric(functor, arity) vector_loop<functors::functor, TAPIR_LOOP_TYPE, arity>
+template <class F, class T, int kArity>
+constexpr PointwiseLoop loop_or_null() {
+  if constexpr (ScalarFunctor<F>) {
+    return nullptr;
+  } else {
+    return vector_loop<F, T, kArity>;
+  }
+}
+
+#define TAPIR_LOOP_Floating(functor, arity) loop_or_null<functors::functor, TAPIR_LOOP_TYPE, arity>()
+#define TAPIR_LOOP_Numeric(functor, arity) loop_or_null<functors::functor, TAPIR_LOOP_TYPE, arity>()
 #define TAPIR_LOOP_Compare(functor, arity) vector_loop<functors::functor, TAPIR_LOOP_TYPE, arity>
 #define TAPIR_LOOP_Logical(functor, arity) vector_loop<functors::functor, TAPIR_LOOP_TYPE, arity>
+#define TAPIR_LOOP_Integral(functor, arity) nullptr
 #define TAPIR_LOOP_Select(functor, arity) select_loop<functors::functor, TAPIR_LOOP_TYPE>
 
 }  // namespace tapir::cpu::HWY_NAMESPACE

@@ -23,4 +23,13 @@ const PointwiseLoop* float_loops();
 const PointwiseLoop* double_loops();
 const PointwiseLoop* int_loops();
 
+/// A functor that is compiled for plain numbers only; the SIMD loops leave its rows to the scalar ones.
+template <class F>
+concept ScalarFunctor = requires {
+  F::kScalar;
+};
+/// Their loops in float and double, which go number by number; null in the other rows.
+const PointwiseLoop* scalar_float_loops();
+const PointwiseLoop* scalar_double_loops();
+
 }  // namespace tapir::cpu

@@ -29,10 +29,6 @@ template <class T>
 HWY_INLINE Vec<T> at_least(Vec<T> x, T limit) {
   return Vec<T>(hn::Max(Vec<T>(limit).raw, x.raw));
 }
-template <class T>
-HWY_INLINE Vec<T> copy_sign(Vec<T> magnitude, Vec<T> sign) {
-  return Vec<T>(hn::CopySign(magnitude.raw, sign.raw));
-}
 
 // c + c1 x + c2 x^2 + ...
 template <class T>
@@ -172,8 +168,21 @@ HWY_INLINE Vec<double> log_core(Vec<double> f, Vec<double> n, Vec<double> low) {
   return mul_add(n, Vec<double>(Real<double>::kLog2Hi), f + y);
 }
 
-// log(x + low), where |low| is at most half an ulp of x; x may be anything.
-template <class T, bool kHasLow>
+// n log(2) + log(1 + f) in base 2 or 10; 1 + f as above. The products with n are exact or small.
+template <int kBase>
+HWY_INLINE Vec<double> log_based(Vec<double> f, Vec<double> n) {
+  using V = Vec<double>;
+  constexpr double kFactor = kBase == 2 ? 1.4426950408889634 : 0.4342944819032518;
+  constexpr double kFactorLow = kBase == 2 ? 2.0355273740931033e-17 : 1.098319650216765e-17;
+  const V l = log_core(f, V(0), V(0));
+  if constexpr (kBase == 2) return mul_add(l, V(kFactor), mul_add(l, V(kFactorLow), n));
+  const V low = mul_add(n, V(1.1451100898021838e-10), l * V(kFactorLow));
+  return mul_add(l, V(kFactor), mul_add(n, V(0.3010299955494702), low));
+}
+
+// log(x + low), where |low| is at most half an ulp of x; x may be anything. kBase 0 is e; others are for
+// double, without low.
+template <class T, bool kHasLow, int kBase = 0>
 HWY_INLINE Vec<T> log_sum(Vec<T> x, Vec<T> low) {
   using D = typename Vec<T>::D;
   const hn::ScalableTag<typename Real<T>::Bits> du;
@@ -192,9 +201,13 @@ HWY_INLINE Vec<T> log_sum(Vec<T> x, Vec<T> low) {
   constexpr T kBias = static_cast<T>(Real<T>::kOne >> kMantissa);
   Vec<T> n = Vec<T>(hn::BitCast(D(), shifted)) - Vec<T>(Real<T>::kShifter + kBias);
   if constexpr (!kHasLow) n = select(denormal, n - Vec<T>(kMantissa), n);
-  Vec<T> rest = n * Vec<T>(Real<T>::kLog2Lo);
+  Vec<T> rest = n * Vec<T>(Real<T>::kLog2Lo), y;
   if constexpr (kHasLow) rest = rest + low / x;
-  const Vec<T> y = log_core(m - Vec<T>(1), n, rest);
+  if constexpr (kBase == 0) {
+    y = log_core(m - Vec<T>(1), n, rest);
+  } else {
+    y = log_based<kBase>(m - Vec<T>(1), n);
+  }
   const Vec<T> special = select(x == Vec<T>(0), Vec<T>(-kInf),
                                 select(x < Vec<T>(0), Vec<T>(std::numeric_limits<T>::quiet_NaN()), x));
   return select(x > Vec<T>(0) && x < Vec<T>(kInf), y, special);
@@ -230,25 +243,32 @@ HWY_INLINE Vec<double> cos_tail(Vec<double> z) {  // (cos(r) - 1 + r^2 / 2) / r^
   return polynomial<double>(z, 0.041666666666666664, -0.0013888888888887382, 2.480158729874307e-05,
                             -2.7557317260008837e-07, 2.0876143827993133e-09, -1.1382456778061306e-11);
 }
-// |x| < kTrigMax. Quarter turns are counted in the low bits of the shifted quotient; kQuarter turns cos into
-// sin.
+// x = r + n pi / 2, |x| < kTrigMax; the low bits of `quarters` count the quarter turns n.
 inline constexpr double kTrigMax = 1073741824.0;  // 2^30
+template <class T>
+struct TrigReduced {
+  Vec<double> quarters, s, c;  // sin(r), cos(r)
+  HWY_INLINE explicit TrigReduced(Vec<double> x) {
+    const Vec<double> shifter(Real<double>::kShifter);
+    quarters = mul_add(x, Vec<double>(0.6366197723675814), shifter);
+    const Vec<double> n = quarters - shifter;
+    Vec<double> r = neg_mul_add(n, Vec<double>(1.5707963267948966), x);
+    r = neg_mul_add(n, Vec<double>(6.123233995736766e-17), r);
+    if constexpr (sizeof(T) == 8) r = neg_mul_add(n, Vec<double>(-1.4973849048591698e-33), r);
+    const Vec<double> z = r * r;
+    s = mul_add(r * z, sin_tail<T>(z), r);
+    c = mul_add(z * z, cos_tail<T>(z), neg_mul_add(z, Vec<double>(0.5), Vec<double>(1)));
+  }
+};
+// kQuarter turns sin into cos.
 template <class T, int kQuarter>
 HWY_INLINE Vec<double> sin_reduced(Vec<double> x) {
   const hn::ScalableTag<uint64_t> du;
   const hn::ScalableTag<double> d;
-  const Vec<double> shifter(Real<double>::kShifter);
-  const Vec<double> shifted = mul_add(x, Vec<double>(0.6366197723675814), shifter);
-  const Vec<double> n = shifted - shifter;
-  Vec<double> r = neg_mul_add(n, Vec<double>(1.5707963267948966), x);
-  r = neg_mul_add(n, Vec<double>(6.123233995736766e-17), r);
-  if constexpr (sizeof(T) == 8) r = neg_mul_add(n, Vec<double>(-1.4973849048591698e-33), r);
-  const Vec<double> z = r * r;
-  const Vec<double> s = mul_add(r * z, sin_tail<T>(z), r);
-  const Vec<double> c = mul_add(z * z, cos_tail<T>(z), neg_mul_add(z, Vec<double>(0.5), Vec<double>(1)));
-  const auto quarter = hn::Add(hn::BitCast(du, shifted.raw), hn::Set(du, kQuarter));
+  const TrigReduced<T> t(x);
+  const auto quarter = hn::Add(hn::BitCast(du, t.quarters.raw), hn::Set(du, kQuarter));
   const auto odd = hn::TestBit(quarter, hn::Set(du, 1));
-  const auto value = hn::BitCast(du, hn::IfThenElse(hn::RebindMask(d, odd), c.raw, s.raw));
+  const auto value = hn::BitCast(du, hn::IfThenElse(hn::RebindMask(d, odd), t.c.raw, t.s.raw));
   const auto sign = hn::ShiftLeft<62>(hn::And(quarter, hn::Set(du, 2)));
   return Vec<double>(hn::BitCast(d, hn::Xor(value, sign)));
 }

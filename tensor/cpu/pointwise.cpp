@@ -29,6 +29,9 @@ const Loops& loops() {
   static const Loops table{float_loops(), double_loops(), int_loops()};
   return table;
 }
+const PointwiseLoop* scalar_loops(DType compute) {
+  return compute == kFloat32 ? scalar_float_loops() : scalar_double_loops();
+}
 
 TAPIR_COLD void no_loop(const PointwiseArgs& args) {
   throw_error<InternalError>("{}: has no CPU kernel that computes in {}", pointwise_info(args.op).name,
@@ -40,7 +43,9 @@ PointwiseLoop loop_of(const PointwiseArgs& args) {
   const PointwiseLoop* rows = args.compute == kFloat32   ? t.of_float
                               : args.compute == kFloat64 ? t.of_double
                                                          : t.of_int;
-  const PointwiseLoop loop = rows[static_cast<int>(args.op)];
+  PointwiseLoop loop = rows[static_cast<int>(args.op)];
+  if (TAPIR_UNLIKELY(!loop) && args.compute != kInt64)
+    loop = scalar_loops(args.compute)[static_cast<int>(args.op)];
   if (TAPIR_UNLIKELY(!loop)) no_loop(args);
   return loop;
 }
@@ -57,12 +62,30 @@ int64_t grain_of(const PointwiseArgs& args) {
       case Pointwise::cos:
       case Pointwise::tanh:
       case Pointwise::sigmoid:
+      case Pointwise::exp2:
+      case Pointwise::log2:
+      case Pointwise::log10:
+      case Pointwise::xlogy:
         return 16384;
+      case Pointwise::tan:
+      case Pointwise::sinh:
+      case Pointwise::cosh:
+      case Pointwise::asin:
+      case Pointwise::acos:
+      case Pointwise::atan:
+      case Pointwise::asinh:
+      case Pointwise::acosh:
+      case Pointwise::atanh:
+      case Pointwise::sinc:
+      case Pointwise::logit:
+      case Pointwise::logaddexp:
+      case Pointwise::logaddexp2:
+        return 8192;
       case Pointwise::erf:
       case Pointwise::pow:
         return 4096;
       default:
-        return 32768;
+        return args.compute != kInt64 && scalar_loops(args.compute)[static_cast<int>(args.op)] ? 1024 : 32768;
     }
   }();
   return args.compute == kFloat32 ? grain : grain / 2;

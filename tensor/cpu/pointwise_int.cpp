@@ -80,6 +80,7 @@ void int_select_loop(int64_t n, const void* const* in, const int64_t* step, void
 #define TAPIR_LOOP_Numeric(functor, arity) int_loop<functors::functor, arity>
 #define TAPIR_LOOP_Compare(functor, arity) int_loop<functors::functor, arity>
 #define TAPIR_LOOP_Logical(functor, arity) int_loop<functors::functor, arity>
+#define TAPIR_LOOP_Integral(functor, arity) int_loop<functors::functor, arity>
 #define TAPIR_LOOP_Select(functor, arity) int_select_loop<functors::functor>
 
 const PointwiseLoop* make_int_loops() {

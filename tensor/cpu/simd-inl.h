@@ -103,6 +103,11 @@ TAPIR_VEC Vec<T> select(Mask<T> m, Vec<T> a, Vec<T> b) { return Vec<T>(hn::IfThe
 TAPIR_VEC Mask<T> is_nan(Vec<T> a) { return {hn::IsNaN(a.raw)}; }
 TAPIR_VEC Vec<T> abs(Vec<T> a) { return Vec<T>(hn::Abs(a.raw)); }
 TAPIR_VEC Mask<T> is_inf(Vec<T> a) { return abs(a) == Vec<T>(HUGE_VAL); }
+TAPIR_VEC Vec<T> copy_sign(Vec<T> magnitude, Vec<T> sign) {
+  return Vec<T>(hn::CopySign(magnitude.raw, sign.raw));
+}
+TAPIR_VEC Mask<T> sign_bit(Vec<T> a) { return copy_sign(Vec<T>(1), a) < Vec<T>(0); }
+TAPIR_VEC Mask<T> operator!=(Mask<T> a, Mask<T> b) { return {hn::Xor(a.raw, b.raw)}; }
 TAPIR_VEC Vec<T> floor(Vec<T> a) {
   if constexpr (!kFused) return each_lane<T>(std::floor, a);  // Highway's scalar forms lose the sign of zeros
   return Vec<T>(hn::Floor(a.raw));
@@ -116,6 +121,8 @@ TAPIR_VEC Vec<T> trunc(Vec<T> a) {
   if constexpr (!kFused) return each_lane<T>(std::trunc, a);  // Highway's scalar forms lose the sign of zeros
   return Vec<T>(hn::Trunc(a.raw));
 }
+/// a / b without its fraction.
+TAPIR_VEC Vec<T> quotient(Vec<T> a, Vec<T> b) { return trunc(a / b); }
 TAPIR_VEC Vec<T> sqrt(Vec<T> a) { return Vec<T>(hn::Sqrt(a.raw)); }
 /// a * b + c, fused where the machine can.
 TAPIR_VEC Vec<T> mul_add(Vec<T> a, Vec<T> b, Vec<T> c) { return Vec<T>(hn::MulAdd(a.raw, b.raw, c.raw)); }

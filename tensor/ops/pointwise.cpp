@@ -1,6 +1,7 @@
 #include "tapir/tensor/ops/pointwise.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/copy.h"
@@ -58,11 +59,77 @@ Types types_of(const PointwiseInfo& info, DType common) {
     case PointwiseClass::Compare:
     case PointwiseClass::Logical:
       return {compute_type(common), kBool};
+    case PointwiseClass::Integral:
     case PointwiseClass::Numeric:
     case PointwiseClass::Select:
       break;
   }
   return {compute_type(common), common};
+}
+
+TAPIR_COLD void refuse_dtype(const PointwiseInfo& info, DType d, const char* hint) {
+  throw_error<DTypeError>("{}: not defined for {}; {}", info.name, d, hint);
+}
+
+// Integers have no quotient by zero. A tensor without dimensions or with a few elements is read quickly.
+void refuse_zero(const PointwiseInfo& info, const Operand& divisor) {
+  bool zero;
+  if (divisor.tensor) {
+    const Tensor mask = contiguous(to_device(unary(Pointwise::logical_not, *divisor.tensor), kCPU));
+    zero = mask.numel() && std::memchr(mask.data_ptr(), 1, static_cast<size_t>(mask.numel()));
+  } else {
+    zero = divisor.scalar->to_int64() == 0;
+  }
+  TAPIR_CHECK_AS(ValueError, !zero,
+                 "{}: integer division by zero; cast to a floating-point dtype for inf or NaN", info.name);
+}
+
+// Which dtypes and values some ops refuse, as in PyTorch, and the kernel that runs for `common`.
+Pointwise checked(Pointwise op, const PointwiseInfo& info, DType common, const Operand* inputs) {
+  constexpr const char *kCast = "cast it with to(dtype)", *kFloat = "give a floating-point tensor";
+  if (info.dtypes == PointwiseClass::Integral && is_floating_point(common))
+    refuse_dtype(info, common, "cast it to an integer dtype");
+  switch (op) {
+    case Pointwise::neg:
+    case Pointwise::bitwise_left_shift:
+    case Pointwise::bitwise_right_shift:
+    case Pointwise::gcd:
+    case Pointwise::lcm:
+      if (common == kBool) refuse_dtype(info, common, kCast);
+      break;
+    case Pointwise::floor_divide:
+    case Pointwise::div_trunc:
+    case Pointwise::remainder:
+    case Pointwise::fmod:
+      if (common == kBool) refuse_dtype(info, common, kCast);
+      if (!is_floating_point(common)) refuse_zero(info, inputs[1]);
+      break;
+    case Pointwise::frac:
+    case Pointwise::round_decimals:
+      if (!is_floating_point(common)) refuse_dtype(info, common, kFloat);
+      break;
+    case Pointwise::nextafter:
+      if (common != kFloat32 && common != kFloat64)
+        refuse_dtype(info, common, "cast it to float32 or float64");
+      break;
+    case Pointwise::heaviside:
+      if (inputs[0].tensor && inputs[1].tensor && inputs[0].tensor->dtype() != inputs[1].tensor->dtype())
+        throw_error<DTypeError>("heaviside: input is {} and values {}; cast one with to(dtype)",
+                                inputs[0].tensor->dtype(), inputs[1].tensor->dtype());
+      break;
+    case Pointwise::pow:
+      TAPIR_CHECK_AS(ValueError,
+                     is_floating_point(common) || !inputs[1].scalar || inputs[1].scalar->to_int64() >= 0,
+                     "pow: {} to the negative integer power {}; cast to a floating-point dtype first", common,
+                     inputs[1].scalar->to_int64());
+      break;
+    case Pointwise::bitwise_not:
+      if (common == kBool) return Pointwise::logical_not;
+      break;
+    default:
+      break;
+  }
+  return op;
 }
 
 KernelScalar kernel_scalar(const Scalar& s) { return {s.to_double(), s.to_int64()}; }
@@ -196,7 +263,10 @@ DType common_dtype(const PointwiseInfo& info, const Operand* inputs, int n) {
 Tensor general(Pointwise op, const Operand* inputs, int n, const Params& params) {
   const PointwiseInfo& info = pointwise_info(op);
   const Device device = device_of(info, inputs, n);
-  const Types types = types_of(info, common_dtype(info, inputs, n));
+  const DType common = common_dtype(info, inputs, n);
+  const Pointwise kernel = checked(op, info, common, inputs);
+  if (TAPIR_UNLIKELY(kernel != op)) return general(kernel, inputs, n, params);
+  const Types types = types_of(info, common);
   Layout layout = Layout::of(broadcast_all(info, inputs, n));
   // Where an input of the result's sizes is dense in another order, the result takes its order, as in
   // PyTorch.
@@ -349,7 +419,10 @@ void pointwise_into(Pointwise op, const Tensor& out, std::initializer_list<Opera
     if (inputs[i].tensor && !(inputs[i].tensor->device() == device) &&
         !(inputs[i].tensor->dim() == 0 && inputs[i].tensor->is_cpu()))
       device_mismatch(info, device, inputs[i].tensor->device());
-  const Types types = types_of(info, common_dtype(info, inputs, n));
+  const DType common = common_dtype(info, inputs, n);
+  const Pointwise kernel = checked(op, info, common, inputs);
+  if (TAPIR_UNLIKELY(kernel != op)) return pointwise_into(kernel, out, list, params);
+  const Types types = types_of(info, common);
   TAPIR_CHECK_AS(
       DTypeError, can_cast(types.out, out.dtype()),
       "{}: the result is {}, which cannot be stored in a tensor of {}; use the form that makes a new tensor",

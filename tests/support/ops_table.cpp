@@ -108,6 +108,7 @@ const std::vector<OpRow>& ops_table() {
   static const std::vector<OpRow> rows = [] {
     std::vector<OpRow> r;
     add_pointwise_rows(r);
+    add_math_rows(r);
     add_other_rows(r);
     return r;
   }();

@@ -45,4 +45,5 @@ struct OpRow {
 const std::vector<OpRow>& ops_table();
 /// Those of one file each.
 void add_pointwise_rows(std::vector<OpRow>& rows);
+void add_math_rows(std::vector<OpRow>& rows);
 void add_other_rows(std::vector<OpRow>& rows);
