@@ -44,6 +44,7 @@ constexpr KernelTable kTable = {
     .gather = lacking<GatherArgs>,
     .scatter_add = lacking<GatherArgs>,
     .gemm = gemm,
+    .lapack = lacking<LapackArgs>,
     .rnn_cell = lacking<RnnCellArgs>,
     .rnn_cell_backward = lacking<RnnCellBackwardArgs>,
     .update = lacking<UpdateArgs>,

@@ -221,6 +221,43 @@ struct GemmArgs {
   int64_t stride_a, stride_b, stride_c;
 };
 
+/// What LAPACK does to each matrix of a batch. Matrices are column-major and dense, one after the other;
+/// (rows, columns) are given for each.
+enum class Lapack : uint8_t {
+  Lu,        ///< a (m, n) = P L U in place, with `pivots` (min(m, n)), which count from 1
+  LuSolve,   ///< b (n, k) = A^-1 b, with `transpose` A^-T b; a (n, n) and `pivots` as from Lu
+  LogDet,    ///< s = sign of the determinant of a (n, n), b = log of its magnitude; a is overwritten
+  Det,       ///< s = determinant of a (n, n); a is overwritten
+  Cholesky,  ///< a (n, n) = L L^T from its lower triangle; the part above L becomes 0
+  Qr,        ///< a (m, n): R on and above the diagonal, 0 below; b (m, k): the first columns of Q
+  Svd,       ///< of a (m, n), overwritten: s descending, b = U, c = V^T, both of full size with `full`,
+             ///< else (m, min) and (min, n); null b and c: s alone
+  Eigh,      ///< of a (n, n), of which it reads the lower (`upper`: upper) triangle: s ascending, and
+             ///< with `vectors` the eigenvectors as columns of a
+  SolveTriangular,  ///< b (n, k) = A^-1 b for a (n, n), of which it reads one triangle
+  LeastSquares      ///< b (max(m, n), k): its first n rows become argmin |A x - b|; a (m, n) is overwritten
+};
+/// How LeastSquares finds the rank: not at all (a has full rank), by QR with pivoting, or by singular values.
+enum class LeastSquaresDriver : uint8_t { Gels, Gelsy, Gelsd, Gelss };
+struct LapackArgs {
+  Lapack op;
+  DType dtype;  ///< kFloat32 or kFloat64
+  int64_t batch, m, n, k;
+  void* a;
+  void* b = nullptr;
+  void* c = nullptr;
+  void* s = nullptr;
+  int32_t* pivots = nullptr;
+  /// Per matrix, 0 where all went well. Lu: i where U[i - 1][i - 1] is 0. Cholesky: i where the leading minor
+  /// of order i is not positive. Svd, Eigh, LeastSquares: positive where it did not converge. Svd: negative
+  /// where a value is not finite; LeastSquares and Eigh give NaN then.
+  int32_t* info;
+  bool upper = false, transpose = false, unit = false, full = false, vectors = false;
+  LeastSquaresDriver driver = LeastSquaresDriver::Gelsy;
+  double rcond = 0;
+  int64_t* rank = nullptr;  ///< LeastSquares: per matrix, but for Gels
+};
+
 /// The pointwise part of a recurrent cell; gates lie as in PyTorch, each row (gates * hidden):
 ///   LSTM  i, f, g, o:  c' = sigmoid(f) c + sigmoid(i) tanh(g),  h' = sigmoid(o) tanh(c')
 ///   GRU   r, z, n:     h' = (1 - z) n + z h,  r, z = sigmoid(x + s),  n = tanh(x + r s),
@@ -300,6 +337,7 @@ struct KernelTable {
   void (*gather)(const GatherArgs&);
   void (*scatter_add)(const GatherArgs&);  ///< out and src change roles: out += into src
   void (*gemm)(const GemmArgs&);
+  void (*lapack)(const LapackArgs&);
   void (*rnn_cell)(const RnnCellArgs&);
   void (*rnn_cell_backward)(const RnnCellBackwardArgs&);
   void (*update)(const UpdateArgs&);

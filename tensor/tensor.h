@@ -309,6 +309,41 @@ class TAPIR_API Tensor {
   TAPIR_METHOD Tensor dot(const Tensor& other) const;
   TAPIR_METHOD Tensor addmm(const Tensor& a, const Tensor& b, const Scalar& beta = 1,
                             const Scalar& alpha = 1) const;
+#define TAPIR_ADD_PRODUCT(name)                                                          \
+  TAPIR_METHOD Tensor name(const Tensor& a, const Tensor& b, const Scalar& beta = 1,     \
+                           const Scalar& alpha = 1) const;                               \
+  TAPIR_METHOD Tensor& name##_(const Tensor& a, const Tensor& b, const Scalar& beta = 1, \
+                               const Scalar& alpha = 1);
+  TAPIR_ADD_PRODUCT(addmv)
+  TAPIR_ADD_PRODUCT(addr)
+  TAPIR_ADD_PRODUCT(baddbmm)
+  TAPIR_ADD_PRODUCT(addbmm)
+#undef TAPIR_ADD_PRODUCT
+  TAPIR_METHOD Tensor& addmm_(const Tensor& a, const Tensor& b, const Scalar& beta = 1,
+                              const Scalar& alpha = 1);
+  TAPIR_METHOD Tensor outer(const Tensor& other) const;
+  TAPIR_METHOD Tensor ger(const Tensor& other) const;
+  TAPIR_METHOD Tensor inner(const Tensor& other) const;
+  TAPIR_METHOD Tensor vdot(const Tensor& other) const;
+  TAPIR_METHOD Tensor kron(const Tensor& other) const;
+  TAPIR_METHOD Tensor cross(const Tensor& other, std::optional<int64_t> dim = std::nullopt) const;
+  TAPIR_METHOD Tensor trace() const;
+
+  // linear algebra
+  TAPIR_METHOD Tensor inverse() const;
+  TAPIR_METHOD Tensor pinverse(double rcond = 1e-15) const;
+  TAPIR_METHOD Tensor det() const;
+  TAPIR_METHOD Tensor logdet() const;
+  TAPIR_METHOD std::tuple<Tensor, Tensor> slogdet() const;
+  TAPIR_METHOD Tensor matrix_power(int64_t n) const;
+  TAPIR_METHOD Tensor cholesky(bool upper = false) const;
+  TAPIR_METHOD Tensor cholesky_solve(const Tensor& factor, bool upper = false) const;
+  TAPIR_METHOD Tensor cholesky_inverse(bool upper = false) const;
+  TAPIR_METHOD std::tuple<Tensor, Tensor> qr(bool some = true) const;
+  TAPIR_METHOD std::tuple<Tensor, Tensor, Tensor> svd(bool some = true, bool compute_uv = true) const;
+  TAPIR_METHOD std::tuple<Tensor, Tensor> triangular_solve(const Tensor& a, bool upper = true,
+                                                           bool transpose = false,
+                                                           bool unitriangular = false) const;
 
   // views
   TAPIR_METHOD Tensor view(IntArrayRef sizes) const;

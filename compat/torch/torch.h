@@ -26,6 +26,7 @@ namespace optim {}
 namespace data {}
 namespace autograd {}
 namespace indexing {}
+namespace linalg {}
 namespace cuda {}
 namespace special {}
 }  // namespace tapir
@@ -37,6 +38,7 @@ namespace optim = tapir::optim;
 namespace data = tapir::data;
 namespace autograd = tapir::autograd;
 namespace indexing = tapir::indexing;
+namespace linalg = tapir::linalg;
 namespace cuda = tapir::cuda;
 namespace special = tapir::special;
 }  // namespace torch
@@ -48,6 +50,7 @@ namespace indexing = tapir::indexing;
 
 namespace c10 {
 using namespace tapir;
+using LinAlgError = tapir::ValueError;  ///< a singular matrix and the like
 
 /// The arguments as an ostream prints them, one after the other.
 template <class... Args>

@@ -21,6 +21,7 @@ void put_rows(const PutRowsArgs& args);                             // index.cpp
 void gather(const GatherArgs& args);                                // index.cpp
 void scatter_add(const GatherArgs& args);                           // index.cpp
 void gemm(const tapir::GemmArgs& args);                             // gemm_entry.cpp
+void lapack(const LapackArgs& args);                                // lapack.cpp
 void rnn_cell(const RnnCellArgs& args);                             // rnn.cpp
 void rnn_cell_backward(const RnnCellBackwardArgs& args);            // rnn.cpp
 void update(const UpdateArgs& args);                                // optim.cpp

@@ -19,6 +19,7 @@ constexpr KernelTable cpu_kernels = {
     .gather = cpu::gather,
     .scatter_add = cpu::scatter_add,
     .gemm = cpu::gemm,
+    .lapack = cpu::lapack,
     .rnn_cell = cpu::rnn_cell,
     .rnn_cell_backward = cpu::rnn_cell_backward,
     .update = cpu::update,

@@ -110,6 +110,7 @@ const std::vector<OpRow>& ops_table() {
     add_pointwise_rows(r);
     add_math_rows(r);
     add_other_rows(r);
+    add_linalg_rows(r);
     return r;
   }();
   return rows;

@@ -47,3 +47,4 @@ const std::vector<OpRow>& ops_table();
 void add_pointwise_rows(std::vector<OpRow>& rows);
 void add_math_rows(std::vector<OpRow>& rows);
 void add_other_rows(std::vector<OpRow>& rows);
+void add_linalg_rows(std::vector<OpRow>& rows);

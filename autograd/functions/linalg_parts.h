@@ -1,0 +1,54 @@
+// Triangles and diagonals of matrices, as the derivatives of linear algebra need them. Private.
+#pragma once
+
+#include "tapir/autograd/functions/create.h"
+#include "tapir/autograd/functions/pointwise.h"
+#include "tapir/autograd/functions/reduce.h"
+#include "tapir/autograd/functions/view.h"
+
+namespace tapir::linalg_parts {
+
+/// The transpose of each matrix.
+inline Tensor mT(const Tensor& x) { return transpose(x, -2, -1); }
+
+/// j - i for the elements (i, j) of a matrix of x's, int64.
+inline Tensor column_minus_row(const Tensor& x) {
+  const auto options = TensorOptions(kInt64).device(x.device());
+  return sub(arange(x.size(-1), options), unsqueeze(arange(x.size(-2), options), 1));
+}
+/// The lower (upper) triangle of each matrix, from diagonal k on; 0 elsewhere.
+inline Tensor lower(const Tensor& x, int64_t k = 0) {
+  return masked_fill(x, gt(column_minus_row(x), Scalar(k)), 0);
+}
+inline Tensor upper(const Tensor& x, int64_t k = 0) {
+  return masked_fill(x, lt(column_minus_row(x), Scalar(k)), 0);
+}
+/// True off the diagonal.
+inline Tensor off_diagonal(const Tensor& x) { return ne(column_minus_row(x), Scalar(0)); }
+/// The diagonal of each matrix, (..., min(m, n)), in x's dtype.
+inline Tensor diagonal_of(const Tensor& x) {
+  const bool wide = x.size(-1) > x.size(-2);
+  return sum(masked_fill(x, off_diagonal(x), 0), wide ? -1 : -2, false, x.dtype());
+}
+/// Square matrices with the vectors of v on their diagonals.
+inline Tensor with_diagonal(const Tensor& v) {
+  Dims sizes = v.layout_of().sizes;
+  sizes.push_back(sizes.back());
+  const Tensor full = expand(unsqueeze(v, -1), sizes);
+  return masked_fill(full, off_diagonal(full), 0);
+}
+/// The columns of each matrix times the elements of s, and the rows.
+inline Tensor scale_columns(const Tensor& x, const Tensor& s) { return mul(x, unsqueeze(s, -2)); }
+inline Tensor scale_rows(const Tensor& x, const Tensor& s) { return mul(x, unsqueeze(s, -1)); }
+
+/// The dimensions before the last two.
+inline Dims batch_sizes(const Tensor& x) { return IntArrayRef(x.sizes().data(), x.sizes().size() - 2); }
+/// x with its batch dimensions broadcast to `batch`.
+inline Tensor expand_batch(const Tensor& x, const Dims& batch) {
+  Dims sizes = batch;
+  sizes.push_back(x.size(-2));
+  sizes.push_back(x.size(-1));
+  return x.sizes() == IntArrayRef(sizes) ? x : expand(x, sizes);
+}
+
+}  // namespace tapir::linalg_parts
