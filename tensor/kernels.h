@@ -89,6 +89,7 @@ struct CopyArgs {
 
 enum class Reduction : uint8_t {
   Sum,
+  Prod,
   Max,
   Min,
   ArgMax,
@@ -110,7 +111,8 @@ struct ReduceArgs {
   const void* in;
   DType dtype;  ///< of `in`
   void* out;
-  DType out_dtype;  ///< Sum: the dtype it is asked in; ArgMax, ArgMin: kInt64; All, Any: kBool; else as dtype
+  DType out_dtype;  ///< Sum, Prod: the dtype it is asked in; ArgMax, ArgMin: kInt64; All, Any: kBool; else as
+                    ///< dtype
   int64_t* indices;
   int64_t outer, reduced, inner;
   double scale;
@@ -193,14 +195,77 @@ struct AddRowsArgs {
   const void* src;
   int64_t outer, count, n, row, skip;
 };
-/// gather: out[o][i][j] = src[o][index[o][i][j]][j] on contiguous (outer, count, inner) and (outer, n, inner)
-/// arrays of the sizes that the op has brought together; scatter-add is its transpose.
+/// out[o][i][j] = src[o][index[o][i][j]][j] on contiguous (outer, count, inner) and (outer, n, inner) arrays
+/// of the sizes that the op has brought together.
 struct GatherArgs {
   DType dtype;
   const void* src;
   const int64_t* index;
   void* out;
   int64_t outer, count, n, inner;
+};
+/// How a scattered value meets the one in its place. Minimum and Maximum let NaN win.
+enum class ScatterMode : uint8_t { Set, Add, Multiply, Minimum, Maximum };
+/// The transpose of gather: dst[o][index[o][i][j]][j] meets src[o][i][j], in ascending i. Where src is null,
+/// `value` stands for each of its elements.
+struct ScatterArgs {
+  ScatterMode mode;
+  DType dtype;
+  void* dst;
+  const int64_t* index;
+  const void* src;
+  KernelScalar value;
+  int64_t outer, count, n, inner;
+};
+
+/// Mean and sum of squared deviations from it, over the middle dimension of a contiguous (outer, n, inner)
+/// array of a floating dtype, by two passes in blocks that are merged as Chan, Golub and LeVeque do.
+/// variance[o][j] = squares / (n - correction), its root where `root`; NaN or inf where that divides by zero.
+struct MomentsArgs {
+  DType dtype;
+  const void* in;
+  void* mean;      ///< (outer, inner), or null
+  void* variance;  ///< (outer, inner)
+  int64_t outer, n, inner;
+  double correction;
+  bool root;
+};
+
+enum class Scan : uint8_t { Sum, Prod, Max, Min, LogSumExp };
+/// out[o][i][j] = in[o][0][j] op ... op in[o][i][j], contiguous (outer, n, inner) arrays of one dtype. Max
+/// and Min write also the place of the last element that holds the value; NaN wins. LogSumExp: floating
+/// dtypes.
+struct ScanArgs {
+  Scan op;
+  DType dtype;
+  const void* in;
+  void* out;
+  int64_t* indices;  ///< Max, Min
+  int64_t outer, n, inner;
+};
+
+/// Sorts along the middle dimension of a contiguous (outer, n, inner) array: the first k values in order, and
+/// the places they had. Equal values keep their order. NaN counts as larger than every number, and equals
+/// itself.
+struct SortArgs {
+  DType dtype;
+  const void* in;
+  void* values;      ///< (outer, k, inner)
+  int64_t* indices;  ///< (outer, k, inner)
+  int64_t outer, n, inner, k;
+  bool descending;
+  bool in_order;  ///< false: the k values may come in any order
+};
+/// The k-th smallest (from 0) along the middle dimension, and a place where it is. NaN counts as above;
+/// `nan_wins`: where there is one, it and its first place are the result.
+/// `skip_nan`: k-th is the lower median of the numbers that are not NaN, whatever k.
+struct SelectArgs {
+  DType dtype;
+  const void* in;
+  void* values;      ///< (outer, inner)
+  int64_t* indices;  ///< (outer, inner)
+  int64_t outer, n, inner, k;
+  bool nan_wins, skip_nan;
 };
 
 /// C = alpha * op(A) op(B) + beta * C + bias, row-major. beta == 0 does not read C. bias (n) or null.
@@ -335,7 +400,11 @@ struct KernelTable {
   void (*add_rows)(const AddRowsArgs&);
   void (*put_rows)(const PutRowsArgs&);
   void (*gather)(const GatherArgs&);
-  void (*scatter_add)(const GatherArgs&);  ///< out and src change roles: out += into src
+  void (*scatter)(const ScatterArgs&);
+  void (*moments)(const MomentsArgs&);
+  void (*scan)(const ScanArgs&);
+  void (*sort)(const SortArgs&);
+  void (*select)(const SelectArgs&);
   void (*gemm)(const GemmArgs&);
   void (*lapack)(const LapackArgs&);
   void (*rnn_cell)(const RnnCellArgs&);

@@ -10,11 +10,13 @@
 #include "tapir/autograd/functions/create.h"
 #include "tapir/autograd/functions/pointwise.h"
 #include "tapir/autograd/functions/reduce.h"
+#include "tapir/autograd/functions/scatter.h"
 #include "tapir/autograd/functions/view.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/copy.h"
 #include "tapir/tensor/ops/create.h"
 #include "tapir/tensor/ops/index.h"
+#include "tapir/tensor/ops/scatter.h"
 
 namespace tapir {
 
@@ -225,7 +227,7 @@ void embedding_renorm_(const Tensor& weight, const Tensor& indices, double max_n
                  where(gt(norm, max_norm), mul(rows, scale), rows), false);
 }
 
-// --- gather and scatter_add ---
+// --- gather ---
 
 namespace {
 
@@ -234,7 +236,7 @@ struct GatherBackward final : NodeOf<1, 1> {
   void backward(Grads g, GradSink& sink) override {
     if (!sink.wants(0)) return;
     if (sink.deferring())
-      raw::scatter_add_into(sink.accumulator(0), dim, saved(0), g[0]);
+      raw::scatter_into(sink.accumulator(0), dim, saved(0), g[0], ScatterMode::Add, "gather backward");
     else
       sink.set(0, scatter_add(raw::zeros(sizes, g[0].dtype(), g[0].device()), dim, saved(0), g[0]));
   }
@@ -242,43 +244,20 @@ struct GatherBackward final : NodeOf<1, 1> {
   int64_t dim;
 };
 
-struct ScatterAddBackward final : NodeOf<2, 1> {
-  const char* name() const override { return "ScatterAddBackward"; }
-  void backward(Grads g, GradSink& sink) override {
-    sink.set(0, g[0]);
-    if (!sink.wants(1)) return;
-    const Tensor grad = gather(g[0], dim, saved(0));
-    const Layout whole = Layout::of(sizes);
-    Layout part = whole;  // of the source, as far as the index reaches
-    for (int64_t d = 0; d < part.dim(); ++d) part = part.narrow(d, 0, grad.size(d));
-    sink.set(1, part.sizes == whole.sizes ? grad : embed_strided_part(grad, whole, part));
-  }
-  Dims sizes;  // of the source
-  int64_t dim;
-};
-
 }  // namespace
+
+void detail::record_gather(const Tensor& y, const Tensor& x, int64_t dim, const Tensor& index,
+                           const void* site) {
+  if (!recording(x) || !is_floating_point(x.dtype())) return;
+  auto* node = record<GatherBackward>(site, y, x);
+  node->sizes = x.layout_of().sizes;
+  node->dim = x.layout_of().wrap_dim(dim, "gather");
+  node->save(index);
+}
 
 Tensor gather(const Tensor& x, int64_t dim, const Tensor& index, bool) {
   Tensor y = raw::gather(x, dim, index);
-  if (recording(x)) {
-    auto* node = record<GatherBackward>(TAPIR_HERE, y, x);
-    node->sizes = x.layout_of().sizes;
-    node->dim = x.layout_of().wrap_dim(dim, "gather");
-    node->save(index);
-  }
-  return y;
-}
-
-Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src) {
-  Tensor y = raw::clone_contiguous(x);
-  raw::scatter_add_into(y, dim, index, src);
-  if (recording(x, src)) {
-    auto* node = record<ScatterAddBackward>(TAPIR_HERE, y, x, src);
-    node->sizes = src.layout_of().sizes;
-    node->dim = x.layout_of().wrap_dim(dim, "scatter_add");
-    node->save(index);
-  }
+  detail::record_gather(y, x, dim, index, TAPIR_HERE);
   return y;
 }
 
@@ -471,6 +450,13 @@ void index_put_(const Tensor& x, ArrayRef<TensorIndex> indices, const Tensor& gi
   }
   raw::index_put(b.view, *plan, values, accumulate);
   if (record_it) rebase_history(b.view, std::move(ref));
+}
+
+Tensor index_put(const Tensor& x, ArrayRef<TensorIndex> indices, const Tensor& values, bool accumulate) {
+  CallSite site(TAPIR_HERE);
+  const Tensor y = clone(x);
+  index_put_(y, indices, values, accumulate);
+  return y;
 }
 
 void index_put_(const Tensor& x, ArrayRef<TensorIndex> indices, const Scalar& value) {

@@ -19,8 +19,6 @@ TAPIR_API Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index)
 /// y[i][j] = x[index[i][j]][j] for dim 0, likewise for others: index has the dimensions of x, and is nowhere
 /// larger but along `dim`. The result has the sizes of index.
 TAPIR_API Tensor gather(const Tensor& x, int64_t dim, const Tensor& index, bool sparse_grad = false);
-/// x with src added at the places that gather(x, dim, index) would read.
-TAPIR_API Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src);
 /// Rows of weight (count, d) for indices of any sizes: indices.sizes() + (d). Row `padding_idx` gets no
 /// gradient (-1: every row does). With `scale_grad_by_freq` a row's gradient is divided by how often
 /// `indices` names the row. With `sparse` a leaf `weight` keeps its gradient by rows: see row_gradient.h.
@@ -42,6 +40,16 @@ TAPIR_API void index_put_(const Tensor& x, ArrayRef<TensorIndex> indices, const 
                           bool accumulate = false);
 TAPIR_API void index_put_(const Tensor& x, ArrayRef<TensorIndex> indices, const Scalar& value);
 
+/// A copy of x with x[indices] = values.
+TAPIR_API Tensor index_put(const Tensor& x, ArrayRef<TensorIndex> indices, const Tensor& values,
+                           bool accumulate = false);
+
+namespace detail {
+/// Records y = gather(x, dim, index), however it was computed, where x is recorded.
+TAPIR_API void record_gather(const Tensor& y, const Tensor& x, int64_t dim, const Tensor& index,
+                             const void* site);
+}  // namespace detail
+
 #define TAPIR_METHOD TAPIR_ALWAYS_INLINE
 TAPIR_METHOD Tensor Tensor::index_select(int64_t dim, const Tensor& index) const {
   return tapir::index_select(*this, dim, index);
@@ -56,16 +64,18 @@ TAPIR_METHOD Tensor Tensor::index(ArrayRef<TensorIndex> indices) const {
 TAPIR_METHOD Tensor Tensor::index(std::initializer_list<TensorIndex> indices) const {
   return tapir::index(*this, indices);
 }
-TAPIR_METHOD Tensor& Tensor::index_put_(ArrayRef<TensorIndex> indices, const Tensor& values) {
-  tapir::index_put_(*this, indices, values);
+TAPIR_METHOD Tensor& Tensor::index_put_(ArrayRef<TensorIndex> indices, const Tensor& values,
+                                        bool accumulate) {
+  tapir::index_put_(*this, indices, values, accumulate);
   return *this;
 }
 TAPIR_METHOD Tensor& Tensor::index_put_(ArrayRef<TensorIndex> indices, const Scalar& value) {
   tapir::index_put_(*this, indices, value);
   return *this;
 }
-TAPIR_METHOD Tensor& Tensor::index_put_(std::initializer_list<TensorIndex> indices, const Tensor& values) {
-  tapir::index_put_(*this, indices, values);
+TAPIR_METHOD Tensor& Tensor::index_put_(std::initializer_list<TensorIndex> indices, const Tensor& values,
+                                        bool accumulate) {
+  tapir::index_put_(*this, indices, values, accumulate);
   return *this;
 }
 TAPIR_METHOD Tensor& Tensor::index_put_(std::initializer_list<TensorIndex> indices, const Scalar& value) {

@@ -1,15 +1,19 @@
 #include "tapir/autograd/functions/reduce.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "tapir/autograd/functions/index.h"
 #include "tapir/autograd/functions/pointwise.h"
+#include "tapir/autograd/functions/scatter.h"
 #include "tapir/autograd/functions/view.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/copy.h"
 #include "tapir/tensor/ops/create.h"
 #include "tapir/tensor/ops/pointwise.h"
 #include "tapir/tensor/ops/reduce.h"
+#include "tapir/tensor/ops/sort.h"
 
 namespace tapir {
 
@@ -101,10 +105,11 @@ struct ExtremeBackward final : NodeOf<1, 2> {
   explicit ExtremeBackward(const char* n) : name_(n) {}
   const char* name() const override { return name_; }
   void backward(Grads g, GradSink& sink) override {
-    sink.set(0, share_among_equals(g[0], saved(0), saved(1), reduced, {}));
+    sink.set(0, share_among_equals(g[0], saved(0), saved(1), reduced, dims));
   }
   const char* name_;
   Reduced reduced;
+  Dims dims;
 };
 
 struct ExtremeAlongBackward final : NodeOf<1, 1> {
@@ -119,12 +124,14 @@ struct ExtremeAlongBackward final : NodeOf<1, 1> {
   int64_t dim;
 };
 
-TAPIR_ALWAYS_INLINE Tensor record_extreme(Tensor y, const Tensor& x, const char* name, const void* site) {
+TAPIR_ALWAYS_INLINE Tensor record_extreme(Tensor y, const Tensor& x, const char* name, const void* site,
+                                          IntArrayRef dims = {}) {
   if (recording(x)) {
     auto* node = new ExtremeBackward(name);
     node->set_edge(0, x);
     node->set_call_site(site);
-    node->reduced.set(x, {}, name);
+    node->reduced.set(x, dims, name);
+    node->dims = dims;
     node->save_input(0, x);
     node->save_output(1, y);
     set_history(y, Ref<Node>::adopt(node));
@@ -150,6 +157,31 @@ TAPIR_ALWAYS_INLINE std::tuple<Tensor, Tensor> record_extreme_along(std::pair<Te
 
 Tensor max(const Tensor& x) { return record_extreme(raw::max(x), x, "MaxBackward", TAPIR_HERE); }
 Tensor min(const Tensor& x) { return record_extreme(raw::min(x), x, "MinBackward", TAPIR_HERE); }
+Tensor amax(const Tensor& x, IntArrayRef dim, bool keepdim) {
+  return record_extreme(raw::max(x, dim, keepdim), x, "AmaxBackward", TAPIR_HERE, dim);
+}
+Tensor amin(const Tensor& x, IntArrayRef dim, bool keepdim) {
+  return record_extreme(raw::min(x, dim, keepdim), x, "AminBackward", TAPIR_HERE, dim);
+}
+std::tuple<Tensor, Tensor> aminmax(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
+  CallSite site(TAPIR_HERE);
+  if (dim) return {amin(x, *dim, keepdim), amax(x, *dim, keepdim)};
+  return {amin(x, {}, keepdim), amax(x, {}, keepdim)};
+}
+
+namespace {
+Tensor middle_of_all(const Tensor& x, bool ignore_nan, const char* name, const void* site) {
+  if (x.numel() == 0 && is_floating_point(x.dtype()))
+    return raw::full({}, std::numeric_limits<double>::quiet_NaN(), x.dtype(), x.device());
+  const Tensor flat = raw::contiguous(x).alias(Layout::of({x.numel()}));
+  const int64_t k = std::max<int64_t>(0, x.numel() - 1) / 2;
+  Tensor y = raw::select_kth(flat, 0, k, !ignore_nan, ignore_nan, name).first.alias(Layout());
+  return record_extreme(y, x, "MedianBackward", site);
+}
+}  // namespace
+Tensor median(const Tensor& x) { return middle_of_all(x, false, "median", TAPIR_HERE); }
+Tensor nanmedian(const Tensor& x) { return middle_of_all(x, true, "nanmedian", TAPIR_HERE); }
+
 std::tuple<Tensor, Tensor> max(const Tensor& x, int64_t dim, bool keepdim) {
   return record_extreme_along(raw::max_with_index(x, dim, keepdim), x, dim, "MaxBackward", TAPIR_HERE);
 }
@@ -256,5 +288,40 @@ Tensor all(const Tensor& x) { return raw::all(x); }
 Tensor all(const Tensor& x, int64_t dim, bool keepdim) { return raw::all(x, dim, keepdim); }
 Tensor any(const Tensor& x) { return raw::any(x); }
 Tensor any(const Tensor& x, int64_t dim, bool keepdim) { return raw::any(x, dim, keepdim); }
+
+// --- methods ---
+
+Tensor Tensor::amax(IntArrayRef dim, bool keepdim) const {
+  CallSite site(TAPIR_HERE);
+  return tapir::amax(*this, dim, keepdim);
+}
+Tensor Tensor::amin(IntArrayRef dim, bool keepdim) const {
+  CallSite site(TAPIR_HERE);
+  return tapir::amin(*this, dim, keepdim);
+}
+std::tuple<Tensor, Tensor> Tensor::aminmax(std::optional<int64_t> dim, bool keepdim) const {
+  CallSite site(TAPIR_HERE);
+  return tapir::aminmax(*this, dim, keepdim);
+}
+Tensor Tensor::median() const {
+  CallSite site(TAPIR_HERE);
+  return tapir::median(*this);
+}
+Tensor Tensor::nanmedian() const {
+  CallSite site(TAPIR_HERE);
+  return tapir::nanmedian(*this);
+}
+Tensor Tensor::norm(const std::optional<Scalar>& p, IntArrayRef dim, bool keepdim) const {
+  CallSite site(TAPIR_HERE);
+  return tapir::norm(*this, p, dim, keepdim);
+}
+Tensor Tensor::all(int64_t dim, bool keepdim) const {
+  CallSite site(TAPIR_HERE);
+  return tapir::all(*this, dim, keepdim);
+}
+Tensor Tensor::any(int64_t dim, bool keepdim) const {
+  CallSite site(TAPIR_HERE);
+  return tapir::any(*this, dim, keepdim);
+}
 
 }  // namespace tapir

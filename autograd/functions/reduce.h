@@ -22,6 +22,16 @@ TAPIR_API Tensor mean(const Tensor& x, IntArrayRef dim, bool keepdim = false,
 /// there is none.
 TAPIR_API Tensor max(const Tensor& x);
 TAPIR_API Tensor min(const Tensor& x);
+/// The same over the dimensions listed.
+TAPIR_API Tensor amax(const Tensor& x, IntArrayRef dim = {}, bool keepdim = false);
+TAPIR_API Tensor amin(const Tensor& x, IntArrayRef dim = {}, bool keepdim = false);
+/// (smallest, largest) along `dim`, or of all elements.
+TAPIR_API std::tuple<Tensor, Tensor> aminmax(const Tensor& x, std::optional<int64_t> dim = std::nullopt,
+                                             bool keepdim = false);
+/// The lower median of all elements, NaN where one is (nanmedian: of those that are not) or there is none.
+/// Equal ones share the gradient. sort.h has the forms along a dimension.
+TAPIR_API Tensor median(const Tensor& x);
+TAPIR_API Tensor nanmedian(const Tensor& x);
 /// (values, indices) along `dim`: the first largest (smallest) element, which gets the gradient, and its
 /// place (int64).
 TAPIR_API std::tuple<Tensor, Tensor> max(const Tensor& x, int64_t dim, bool keepdim = false);

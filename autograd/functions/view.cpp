@@ -223,6 +223,28 @@ Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length) {
   return take_part(x, part, "NarrowBackward", TAPIR_HERE);
 }
 
+Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
+  const int64_t a = x.layout_of().wrap_dim(dim1, "diagonal"), b = x.layout_of().wrap_dim(dim2, "diagonal");
+  TAPIR_CHECK_AS(ShapeError, x.dim() >= 2, "diagonal: got sizes {}, expected two or more dimensions",
+                 x.sizes());
+  TAPIR_CHECK_AS(ValueError, a != b, "diagonal: dimensions {} and {} are the same", dim1, dim2);
+  const auto part = [offset, a, b](const Layout& l) {
+    const int64_t n = std::max<int64_t>(0, offset >= 0 ? std::min(l.sizes[a], l.sizes[b] - offset)
+                                                       : std::min(l.sizes[a] + offset, l.sizes[b]));
+    Dims sizes, strides;
+    for (int64_t d = 0; d < l.dim(); ++d) {
+      if (d == a || d == b) continue;
+      sizes.push_back(l.sizes[d]);
+      strides.push_back(l.strides[d]);
+    }
+    sizes.push_back(n);
+    strides.push_back(l.strides[a] + l.strides[b]);
+    const int64_t first = n == 0 ? 0 : offset >= 0 ? offset * l.strides[b] : -offset * l.strides[a];
+    return Layout::strided(sizes, strides, l.offset + first);
+  };
+  return take_part(x, part, "DiagonalBackward", TAPIR_HERE);
+}
+
 std::vector<Tensor> split(const Tensor& x, IntArrayRef split_sizes, int64_t dim) {
   CallSite site(TAPIR_HERE);
   const int64_t n = x.size(dim);
@@ -372,6 +394,35 @@ Tensor as_strided(const Tensor& x, IntArrayRef sizes, IntArrayRef strides,
   Tensor y = make_view(x, std::move(layout));
   if (recording(x)) record_strided_view(y, x);
   return y;
+}
+
+Tensor unfold(const Tensor& x, int64_t dim, int64_t size, int64_t step) {
+  const Layout& l = x.layout_of();
+  const int64_t d = l.wrap_dim(dim, "unfold"), n = l.dim() > 0 ? l.sizes[d] : 1;
+  TAPIR_CHECK_AS(ValueError, size >= 0 && size <= n, "unfold: windows of {} along dimension {} of sizes {}",
+                 size, dim, x.sizes());
+  TAPIR_CHECK_AS(ValueError, step > 0, "unfold: step {} is not positive", step);
+  Dims sizes = l.sizes, strides = l.strides;
+  if (l.dim() > 0) {
+    sizes[d] = (n - size) / step + 1;
+    strides[d] *= step;
+  }
+  sizes.push_back(size);
+  strides.push_back(l.dim() > 0 ? l.strides[d] : 1);
+  Tensor y = make_view(x, Layout::strided(sizes, strides, l.offset));
+  if (recording(x)) record_strided_view(y, x);
+  return y;
+}
+
+// --- methods ---
+
+Tensor Tensor::diagonal(int64_t offset, int64_t dim1, int64_t dim2) const {
+  CallSite site(TAPIR_HERE);
+  return tapir::diagonal(*this, offset, dim1, dim2);
+}
+Tensor Tensor::unfold(int64_t dim, int64_t size, int64_t step) const {
+  CallSite site(TAPIR_HERE);
+  return tapir::unfold(*this, dim, size, step);
 }
 
 }  // namespace tapir

@@ -35,6 +35,12 @@ TAPIR_API Tensor slice(const Tensor& x, int64_t dim = 0, std::optional<int64_t> 
                        std::optional<int64_t> end = std::nullopt, int64_t step = 1);
 /// `length` elements of dimension `dim` from `start`. Throws IndexError.
 TAPIR_API Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length);
+/// Diagonal number `offset` of dimensions dim1 and dim2, which go, as a new last dimension: elements (i, i +
+/// offset).
+TAPIR_API Tensor diagonal(const Tensor& x, int64_t offset = 0, int64_t dim1 = 0, int64_t dim2 = 1);
+/// Windows of `size` elements, `step` apart, of dimension `dim`, which counts them; a new last dimension
+/// holds their elements. They may overlap.
+TAPIR_API Tensor unfold(const Tensor& x, int64_t dim, int64_t size, int64_t step);
 /// Any sizes and strides over the storage of x. Throws ValueError where they reach past it.
 TAPIR_API Tensor as_strided(const Tensor& x, IntArrayRef sizes, IntArrayRef strides,
                             std::optional<int64_t> storage_offset = std::nullopt);

@@ -5,6 +5,7 @@
 
 #include "tapir/tensor/cpu/kernels.h"
 #include "tapir/tensor/cpu/parallel.h"
+#include "tapir/tensor/scalar.h"
 
 namespace tapir::cpu {
 namespace {
@@ -22,6 +23,26 @@ void add(T& to, T value) {
     to += value;
   else
     to = T(static_cast<float>(to) + static_cast<float>(value));
+}
+
+template <class T>
+void multiply(T& to, T value) {
+  if constexpr (std::is_same_v<T, bool>)
+    to = to && value;
+  else if constexpr (std::is_integral_v<T>)
+    to = static_cast<T>(static_cast<uint64_t>(to) * static_cast<uint64_t>(value));  // wraps
+  else if constexpr (std::is_floating_point_v<T>)
+    to *= value;
+  else
+    to = T(static_cast<float>(to) * static_cast<float>(value));
+}
+
+template <class T>
+bool is_nan(T x) {
+  if constexpr (std::is_integral_v<T>)
+    return false;
+  else
+    return x != x;
 }
 
 /// Rows of one element of kItem bytes.
@@ -60,17 +81,23 @@ void add_rows_in(const AddRowsArgs& a) {
   });
 }
 
-/// Calls f(position in index and out, position in src) for every element.
-template <class F>
-void each_gathered(const GatherArgs& a, F f) {
-  parallel_for(0, a.outer, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, a.n * a.inner)),
+/// Calls f(position in index, position in the array that it points into) for every element of a gather or
+/// scatter.
+template <class Args, class F>
+void each_gathered(const Args& a, F f) {
+  // Threads take different columns, so that each place sees its values in ascending i.
+  constexpr int64_t kWidth = 512;
+  const int64_t blocks = (a.inner + kWidth - 1) / kWidth, work = a.n * std::min(a.inner, kWidth);
+  parallel_for(0, a.outer * blocks, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, work)),
                [&](int64_t lo, int64_t hi) {
-                 for (int64_t o = lo; o < hi; ++o)
-                   for (int64_t i = 0; i < a.n; ++i)
-                     for (int64_t j = 0; j < a.inner; ++j) {
-                       const int64_t at = (o * a.n + i) * a.inner + j;
-                       f(at, (o * a.count + a.index[at]) * a.inner + j);
-                     }
+                 for (int64_t t = lo; t < hi; ++t) {
+                   const int64_t o = t / blocks, begin = (t % blocks) * kWidth;
+                   const int64_t end = std::min(a.inner, begin + kWidth), base = o * a.count * a.inner;
+                   for (int64_t i = 0; i < a.n; ++i) {
+                     const int64_t row = (o * a.n + i) * a.inner;
+                     for (int64_t j = begin; j < end; ++j) f(row + j, base + a.index[row + j] * a.inner + j);
+                   }
+                 }
                });
 }
 
@@ -133,12 +160,31 @@ void gather(const GatherArgs& a) {
   });
 }
 
-void scatter_add(const GatherArgs& a) {
+void scatter(const ScatterArgs& a) {
   visit_dtype(a.dtype, [&]<class Tag>(Tag) {
     using T = typename Tag::type;
-    T* dst = static_cast<T*>(const_cast<void*>(a.src));
-    const T* values = static_cast<const T*>(a.out);
-    each_gathered(a, [=](int64_t at, int64_t to) { add(dst[to], values[at]); });
+    T* dst = static_cast<T*>(a.dst);
+    const T* src = static_cast<const T*>(a.src);
+    const T one = is_floating_point(a.dtype) ? Scalar(a.value.real).to<T>() : Scalar(a.value.integer).to<T>();
+    const auto value = [=](int64_t at) { return src ? src[at] : one; };
+    switch (a.mode) {
+      case ScatterMode::Set:
+        return each_gathered(a, [=](int64_t at, int64_t to) { dst[to] = value(at); });
+      case ScatterMode::Add:
+        return each_gathered(a, [=](int64_t at, int64_t to) { add(dst[to], value(at)); });
+      case ScatterMode::Multiply:
+        return each_gathered(a, [=](int64_t at, int64_t to) { multiply(dst[to], value(at)); });
+      case ScatterMode::Minimum:
+        return each_gathered(a, [=](int64_t at, int64_t to) {
+          const T v = value(at);
+          if (v < dst[to] || is_nan(v)) dst[to] = v;
+        });
+      case ScatterMode::Maximum:
+        return each_gathered(a, [=](int64_t at, int64_t to) {
+          const T v = value(at);
+          if (v > dst[to] || is_nan(v)) dst[to] = v;
+        });
+    }
   });
 }
 

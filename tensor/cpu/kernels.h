@@ -19,7 +19,12 @@ void index_rows(const IndexRowsArgs& args);                         // index.cpp
 void add_rows(const AddRowsArgs& args);                             // index.cpp
 void put_rows(const PutRowsArgs& args);                             // index.cpp
 void gather(const GatherArgs& args);                                // index.cpp
-void scatter_add(const GatherArgs& args);                           // index.cpp
+void scatter(const ScatterArgs& args);                              // index.cpp
+void prod(const ReduceArgs& args);                                  // reduce_prod.cpp
+void moments(const MomentsArgs& args);                              // moments.cpp
+void scan(const ScanArgs& args);                                    // scan.cpp
+void sort(const SortArgs& args);                                    // sort.cpp
+void select(const SelectArgs& args);                                // sort.cpp
 void gemm(const tapir::GemmArgs& args);                             // gemm_entry.cpp
 void lapack(const LapackArgs& args);                                // lapack.cpp
 void rnn_cell(const RnnCellArgs& args);                             // rnn.cpp

@@ -458,6 +458,8 @@ void reduce(const ReduceArgs& a) {
   switch (a.op) {
     case Reduction::Sum:
       return sum(a);
+    case Reduction::Prod:
+      return prod(a);
     case Reduction::NormTwo:
       return floating(a, []<class T>(const ReduceArgs& b) { sum_floats<T>(b, true); });
     case Reduction::LogSumExp:

@@ -4,60 +4,12 @@
 
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/copy.h"
-#include "tapir/tensor/ops/pointwise.h"
+#include "tapir/tensor/ops/index_checks.h"
 #include "tapir/tensor/ops/require.h"
 
 namespace tapir::raw {
 
 namespace {
-
-/// The sizes before, at and after dimension d.
-struct Middle {
-  int64_t outer = 1, n = 1, inner = 1;
-  Middle(const Layout& l, int64_t d) {
-    for (int64_t i = 0; i < l.dim(); ++i) (i < d ? outer : i == d ? n : inner) *= l.sizes[i];
-  }
-};
-
-TAPIR_COLD void bad_index(const char* op, int64_t value, int64_t dim, int64_t size, int64_t lowest) {
-  throw_error<IndexError>("{}: index {} is out of range for dimension {} of size {}; expected [{}, {})", op,
-                          value, dim, size, lowest, size);
-}
-
-/// `index` as a row-major int64 tensor with every value in [0, size).
-Tensor checked_index(const char* op, const Tensor& index, int64_t dim, int64_t size, Device device) {
-  TAPIR_CHECK_AS(DTypeError, index.dtype() == kInt64 || index.dtype() == kInt32,
-                 "{}: indices of {}, expected int64 or int32", op, index.dtype());
-  TAPIR_CHECK_AS(DeviceError, index.device() == device, "{}: indices on {}, expected {}", op, index.device(),
-                 device);
-  Tensor i = contiguous(index.dtype() == kInt64 ? index : cast(index, kInt64));
-  const Tensor on_cpu = to_device(i, kCPU);
-  const int64_t* p = on_cpu.data_ptr<int64_t>();
-  const int64_t n = on_cpu.numel();
-  bool bad = false;
-  for (int64_t k = 0; k < n; ++k) bad |= static_cast<uint64_t>(p[k]) >= static_cast<uint64_t>(size);
-  if (TAPIR_UNLIKELY(bad))
-    bad_index(op, *std::find_if(p, p + n, [&](int64_t v) { return v < 0 || v >= size; }), dim, size, 0);
-  return i;
-}
-
-/// `alias` of x, whose changes count where those of x do.
-Tensor same_tracking(Tensor alias, const Tensor& x) {
-  alias.impl()->untracked = x.impl()->untracked;
-  return alias;
-}
-
-/// Runs f on a row-major tensor that stands for dst: dst itself, or a copy that is written back.
-template <class F>
-void through_contiguous(const Tensor& dst, const char* op, F f) {
-  check_writable(dst, op);
-  const Tensor work = contiguous(dst);
-  f(work);
-  if (!work.is_same(dst))
-    copy_into(dst, work);
-  else
-    mark_changed(dst, op);
-}
 
 Tensor pick_rows(const Tensor& x, const Tensor& index, const Dims& sizes, int64_t outer, int64_t count,
                  int64_t row, const char* op) {
@@ -118,27 +70,6 @@ void add_rows(const Tensor& dst, int64_t dim, const Tensor& index, const Tensor&
   });
 }
 
-namespace {
-
-/// The part of x with the sizes of `index` in every dimension but d.
-Tensor trim(const Tensor& x, const Tensor& index, int64_t d, const char* op, const char* what) {
-  const Dims &have = x.layout_of().sizes, &want = index.layout_of().sizes;
-  TAPIR_CHECK_AS(ShapeError, have.size() == want.size(),
-                 "{}: {} has sizes {} and the index {}; expected as many dimensions", op, what, x.sizes(),
-                 index.sizes());
-  Layout l = x.layout_of();
-  for (int64_t i = 0; i < l.dim(); ++i) {
-    if (i == d || l.sizes[i] == want[i]) continue;
-    TAPIR_CHECK_AS(ShapeError, want[i] <= have[i],
-                   "{}: the index has sizes {}, larger than those of {}, {}, in dimension {}", op,
-                   index.sizes(), what, x.sizes(), i);
-    l = l.narrow(i, 0, want[i]);
-  }
-  return l.sizes == have ? x : same_tracking(x.alias(l), x);
-}
-
-}  // namespace
-
 Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
   const int64_t d = x.layout_of().wrap_dim(dim, "gather");
   const Tensor src = contiguous(trim(x, index, d, "gather", "the input"));
@@ -150,31 +81,6 @@ Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
             "gather")({x.dtype(), src.data_ptr(), i.data_ptr<int64_t>(), out.data_ptr(), m.outer, m.n,
                        out.numel() / (m.outer * m.inner), m.inner});
   return out;
-}
-
-void scatter_add_into(const Tensor& dst, int64_t dim, const Tensor& index, const Tensor& src) {
-  const char* op = "scatter_add";
-  const int64_t d = dst.layout_of().wrap_dim(dim, op);
-  TAPIR_CHECK_AS(DTypeError, src.dtype() == dst.dtype(), "{}: adding {} to {}; cast it first", op,
-                 src.dtype(), dst.dtype());
-  const Tensor region = trim(dst, index, d, op, "the tensor");
-  const Tensor trimmed = trim(src, index, d, op, "the source");
-  Layout l = trimmed.layout_of();
-  if (l.dim() > 0) {
-    TAPIR_CHECK_AS(ShapeError, index.size(d) <= l.sizes[d],
-                   "{}: the index has sizes {}, larger than those of the source, {}, in dimension {}", op,
-                   index.sizes(), src.sizes(), d);
-    l = l.narrow(d, 0, index.size(d));
-  }
-  const Tensor values = contiguous(trimmed.alias(l));
-  const Middle m(region.layout_of(), d);
-  const Tensor i = checked_index(op, index, d, m.n, dst.device());
-  through_contiguous(region, op, [&](const Tensor& to) {
-    if (i.numel() > 0)
-      require(&KernelTable::scatter_add, to.device(),
-              op)({to.dtype(), to.data_ptr(), i.data_ptr<int64_t>(), values.data_ptr(), m.outer, m.n,
-                   i.numel() / (m.outer * m.inner), m.inner});
-  });
 }
 
 namespace {

@@ -20,10 +20,6 @@ TAPIR_API void add_rows(const Tensor& dst, int64_t dim, const Tensor& index, con
 /// out[..i..] = x[..index[..i..]..]: x and index have the same number of dimensions, index is nowhere larger
 /// than x but along `dim`. The result has the sizes of index.
 TAPIR_API Tensor gather(const Tensor& x, int64_t dim, const Tensor& index);
-/// dst[..index[..i..]..] += src[..i..]; index nowhere larger than src, nor than dst but along `dim`. Counts
-/// as a change of dst.
-TAPIR_API void scatter_add_into(const Tensor& dst, int64_t dim, const Tensor& index, const Tensor& src);
-
 /// The tensors side by side along `dim`; other sizes agree, dtypes promote. Tensors of sizes [0] are left
 /// out.
 TAPIR_API Tensor cat(TensorList tensors, int64_t dim);

@@ -116,7 +116,7 @@ Tensor reduce_dense(Kind k, const Tensor& x, uint32_t mask, bool keepdim) {
     Kind step = k;
     if (runs > 1) {  // the scale belongs to the last step, and half types keep their precision until then
       step.scale = 1;
-      if (is_half(step.dtype) && k.op == Reduction::Sum) step.dtype = kFloat32;
+      if (is_half(step.dtype) && (k.op == Reduction::Sum || k.op == Reduction::Prod)) step.dtype = kFloat32;
     }
     Tensor to = runs > 1 ? Tensor::empty({outer * inner}, step.dtype, x.device()) : out;
     run(step, from, to, nullptr, outer, groups[at].size, inner);
@@ -210,6 +210,44 @@ Tensor quantify(Reduction op, const char* name, const Tensor& x, IntArrayRef dim
 Tensor sum(const Tensor& x, IntArrayRef dims, bool keepdim, std::optional<DType> dtype) {
   const DType out = dtype ? *dtype : is_integral(x.dtype(), true) ? kInt64 : x.dtype();
   return reduce({Reduction::Sum, "sum", out}, x, mask_of(x.layout_of(), dims, "sum"), keepdim);
+}
+
+Tensor prod(const Tensor& x, IntArrayRef dims, bool keepdim, std::optional<DType> dtype) {
+  const DType out = dtype ? *dtype : is_integral(x.dtype(), true) ? kInt64 : x.dtype();
+  return reduce({Reduction::Prod, "prod", out}, x, mask_of(x.layout_of(), dims, "prod"), keepdim);
+}
+
+std::pair<Tensor, Tensor> variance(const Tensor& source, IntArrayRef dims, double correction, bool keepdim,
+                                   bool root, bool with_mean, const char* op) {
+  TAPIR_CHECK_AS(DTypeError, is_floating_point(source.dtype()),
+                 "{}: got a tensor of {}, expected a floating-point dtype; cast it first", op,
+                 source.dtype());
+  const Layout& ls = source.layout_of();
+  const uint32_t mask = mask_of(ls, dims, op);
+  const uint32_t every = (uint32_t{1} << ls.dim()) - 1;
+  Tensor x = source;
+  const int first = __builtin_ctz(mask | (every + 1)), bits = __builtin_popcount(mask);
+  int64_t inner = 1;
+  if (mask >> first == (uint32_t{1} << bits) - 1) {  // one run of dimensions
+    for (int64_t d = first + bits; d < ls.dim(); ++d) inner *= ls.sizes[d];
+  } else {
+    Dims order;
+    for (int64_t d = 0; d < ls.dim(); ++d)
+      if (!is_reduced(mask, d)) order.push_back(d);
+    for (int64_t d = 0; d < ls.dim(); ++d)
+      if (is_reduced(mask, d)) order.push_back(d);
+    x = x.alias(ls.permute(order));
+  }
+  x = contiguous(x);
+  const Dims sizes = kept_sizes(ls, mask, keepdim);
+  Tensor spread = Tensor::empty(sizes, x.dtype(), x.device());
+  Tensor mean = with_mean ? Tensor::empty(sizes, x.dtype(), x.device()) : Tensor();
+  const int64_t n = count_of(ls, mask);
+  if (spread.numel() > 0)
+    require(&KernelTable::moments, x.device(),
+            op)({x.dtype(), x.data_ptr(), with_mean ? mean.data_ptr() : nullptr, spread.data_ptr(),
+                 spread.numel() / inner, n, inner, correction, root});
+  return {spread, mean};
 }
 
 Tensor mean(const Tensor& x, IntArrayRef dims, bool keepdim, std::optional<DType> dtype) {

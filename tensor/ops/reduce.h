@@ -15,6 +15,13 @@ namespace tapir::raw {
 /// the sum is then formed. Floats are summed in a blocked order, half types in float.
 TAPIR_API Tensor sum(const Tensor& x, IntArrayRef dims = {}, bool keepdim = false,
                      std::optional<DType> dtype = std::nullopt);
+/// Product of the elements, 1 of none; dtypes as for sum.
+TAPIR_API Tensor prod(const Tensor& x, IntArrayRef dims = {}, bool keepdim = false,
+                      std::optional<DType> dtype = std::nullopt);
+/// (variance, mean): the sum of squared deviations from the mean / (count - correction), its root where
+/// `root`. Throws DTypeError for integers.
+TAPIR_API std::pair<Tensor, Tensor> variance(const Tensor& x, IntArrayRef dims, double correction,
+                                             bool keepdim, bool root, bool with_mean, const char* op);
 /// sum / count, NaN of none. Throws DTypeError for integers without a floating `dtype`.
 TAPIR_API Tensor mean(const Tensor& x, IntArrayRef dims = {}, bool keepdim = false,
                       std::optional<DType> dtype = std::nullopt);

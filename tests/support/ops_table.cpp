@@ -111,6 +111,7 @@ const std::vector<OpRow>& ops_table() {
     add_math_rows(r);
     add_other_rows(r);
     add_linalg_rows(r);
+    add_tensor_rows(r);
     return r;
   }();
   return rows;

@@ -48,3 +48,4 @@ void add_pointwise_rows(std::vector<OpRow>& rows);
 void add_math_rows(std::vector<OpRow>& rows);
 void add_other_rows(std::vector<OpRow>& rows);
 void add_linalg_rows(std::vector<OpRow>& rows);
+void add_tensor_rows(std::vector<OpRow>& rows);
