@@ -51,6 +51,12 @@ constexpr KernelTable kTable = {
     .lapack = lacking<LapackArgs>,
     .rnn_cell = lacking<RnnCellArgs>,
     .rnn_cell_backward = lacking<RnnCellBackwardArgs>,
+    .row_norm = lacking<RowNormArgs>,
+    .row_norm_backward = lacking<RowNormBackwardArgs>,
+    .ctc = lacking<CtcArgs>,
+    .ctc_backward = lacking<CtcBackwardArgs>,
+    .attention = lacking<AttentionArgs>,
+    .attention_backward = lacking<AttentionBackwardArgs>,
     .update = lacking<UpdateArgs>,
     .read = read,
 };

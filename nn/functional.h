@@ -2,6 +2,8 @@
 #pragma once
 
 #include "tapir/nn/enums.h"
+#include "tapir/nn/functional_activation.h"
+#include "tapir/nn/functional_loss.h"
 #include "tapir/tensor/args.h"
 #include "tapir/tensor/tensor.h"
 

@@ -44,6 +44,7 @@ double calculate_gain(Nonlinearity nonlinearity, double param) {
       return 3.0 / 4;
     case Nonlinearity::Linear:
     case Nonlinearity::Sigmoid:
+    case Nonlinearity::GELU:
       break;
   }
   return 1;

@@ -48,7 +48,7 @@ struct KernelScalar {
 };
 
 inline constexpr int kMaxPointwiseOperands = 4;  ///< the output and up to three inputs
-inline constexpr int kMaxPointwiseParams = 2;
+inline constexpr int kMaxPointwiseParams = 3;
 
 /// A pointwise call. Operand 0 is the output. Either `contiguous`: every operand is a dense run of `numel`
 /// elements or a scalar; or strided: sizes and strides hold the iteration space, outermost first, dimensions
@@ -386,6 +386,89 @@ struct UpdateArgs {
   int64_t count;
 };
 
+/// Normalises the rows of a contiguous (rows, n) array: y = (x - mean) * rstd * weight + bias with rstd = 1 /
+/// sqrt(var + eps), var the mean of (x - mean)^2. Element j of row r takes entry ((r mod groups) * n + j) /
+/// inner of weight and bias: layer norm has groups = inner = 1; group norm of (N, C, d...) has rows = N *
+/// groups, inner the size of d.
+struct RowNormArgs {
+  DType dtype;
+  const void* in;
+  const void* weight;  ///< groups * n / inner values, or null
+  const void* bias;    ///< the same
+  void* out;
+  void* mean;  ///< (rows), of `dtype`, float32 for half types
+  void* rstd;
+  int64_t rows, n, groups, inner;
+  double eps;
+};
+/// Gradients of the above; those that are null are not wanted. Sums over rows are taken in a fixed order.
+struct RowNormBackwardArgs {
+  DType dtype;
+  const void* grad_out;
+  const void* in;
+  const void* mean;
+  const void* rstd;
+  const void* weight;
+  void* grad_in;
+  void* grad_weight;
+  void* grad_bias;
+  int64_t rows, n, groups, inner;
+};
+
+/// Connectionist temporal classification (Graves et al. 2006) of log-probabilities (time, batch, classes),
+/// contiguous. The target of batch b is targets[offsets[b] ...], target_lengths[b] classes other than
+/// `blank`.
+struct CtcArgs {
+  DType dtype;  ///< kFloat32 or kFloat64
+  const void* log_probs;
+  const int64_t* targets;
+  const int64_t* offsets;
+  const int64_t* input_lengths;
+  const int64_t* target_lengths;
+  void* losses;       ///< (batch): -log p(target)
+  double* log_alpha;  ///< (batch, time, 2 * longest + 1)
+  int64_t time, batch, classes, longest, blank;
+};
+/// grad_in of log_probs for the gradient `grad` (batch) of the losses; with zero_infinity a target that
+/// cannot be reached gives zeros.
+struct CtcBackwardArgs {
+  CtcArgs forward;
+  const void* grad;
+  void* grad_in;
+  bool zero_infinity;
+};
+
+/// Scaled dot-product attention, out = dropout(softmax(q k^T * scale + mask)) v, for each of `batch` *
+/// `heads` problems, by tiles and an online softmax: the scores are never held whole (Rabe and Staats 2021;
+/// Dao et al. 2022).
+struct AttentionArgs {
+  DType dtype;    ///< kFloat32 or kFloat64
+  const void* q;  ///< rows of `depth` values; q_strides: elements from one batch, head, row to the next
+  const void* k;
+  const void* v;  ///< rows of `width` values
+  int64_t q_strides[3], k_strides[3], v_strides[3], out_strides[3];
+  void* out;      ///< rows of `width` values
+  void* log_sum;  ///< (batch, heads, queries): log of the sum of exp of a row's scores, which backward reads
+  const void* mask;         ///< added to the scores, of `dtype`; or null
+  int64_t mask_strides[4];  ///< of batch, head, query and key; 0 where it broadcasts
+  const uint8_t* keep;      ///< (batch, heads, queries, keys), which weights dropout keeps; or null
+  double keep_scale;        ///< what the kept ones are multiplied with
+  bool causal;              ///< query i sees keys 0 to i only
+  double scale;
+  int64_t batch, heads, queries, keys, depth, width;
+};
+/// Gradients of the above, with the strides that are given beside them; grad_mask is contiguous (batch,
+/// heads, queries, keys), or null.
+struct AttentionBackwardArgs {
+  AttentionArgs forward;
+  const void* grad_out;
+  void* grad_q;
+  void* grad_k;
+  void* grad_v;
+  int64_t grad_out_strides[3], grad_q_strides[3], grad_k_strides[3], grad_v_strides[3];
+  void* grad_mask;
+};
+
 /// The kernels of one device.
 struct KernelTable {
   void (*pointwise)(const PointwiseArgs&);
@@ -409,6 +492,12 @@ struct KernelTable {
   void (*lapack)(const LapackArgs&);
   void (*rnn_cell)(const RnnCellArgs&);
   void (*rnn_cell_backward)(const RnnCellBackwardArgs&);
+  void (*row_norm)(const RowNormArgs&);
+  void (*row_norm_backward)(const RowNormBackwardArgs&);
+  void (*ctc)(const CtcArgs&);
+  void (*ctc_backward)(const CtcBackwardArgs&);
+  void (*attention)(const AttentionArgs&);
+  void (*attention_backward)(const AttentionBackwardArgs&);
   void (*update)(const UpdateArgs&);
   /// The value of the one element at `data`, as a double and an int64 (waits for the device).
   KernelScalar (*read)(const void* data, DType dtype);

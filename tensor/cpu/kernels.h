@@ -29,6 +29,12 @@ void gemm(const tapir::GemmArgs& args);                             // gemm_entr
 void lapack(const LapackArgs& args);                                // lapack.cpp
 void rnn_cell(const RnnCellArgs& args);                             // rnn.cpp
 void rnn_cell_backward(const RnnCellBackwardArgs& args);            // rnn.cpp
+void row_norm(const RowNormArgs& args);                             // row_norm.cpp
+void row_norm_backward(const RowNormBackwardArgs& args);            // row_norm.cpp
+void ctc(const CtcArgs& args);                                      // ctc.cpp
+void ctc_backward(const CtcBackwardArgs& args);                     // ctc.cpp
+void attention(const AttentionArgs& args);                          // attention.cpp
+void attention_backward(const AttentionBackwardArgs& args);         // attention.cpp
 void update(const UpdateArgs& args);                                // optim.cpp
 
 }  // namespace tapir::cpu

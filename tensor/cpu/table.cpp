@@ -26,6 +26,12 @@ constexpr KernelTable cpu_kernels = {
     .lapack = cpu::lapack,
     .rnn_cell = cpu::rnn_cell,
     .rnn_cell_backward = cpu::rnn_cell_backward,
+    .row_norm = cpu::row_norm,
+    .row_norm_backward = cpu::row_norm_backward,
+    .ctc = cpu::ctc,
+    .ctc_backward = cpu::ctc_backward,
+    .attention = cpu::attention,
+    .attention_backward = cpu::attention_backward,
     .update = cpu::update,
     .read = cpu::read,
 };

@@ -16,13 +16,16 @@ struct Operand {
   Operand(const Scalar& s) : scalar(&s) {}  // NOLINT
 };
 
-/// Parameters p0 and p1 of a kernel that has them.
+/// Parameters p0, p1 and p2 of a kernel that has them.
 struct Params {
   KernelScalar p[kMaxPointwiseParams];
   Params() : p{} {}
-  Params(const Scalar& p0) : p{{p0.to_double(), p0.to_int64()}, {}} {}  // NOLINT
+  Params(const Scalar& p0) : p{{p0.to_double(), p0.to_int64()}, {}, {}} {}  // NOLINT
   Params(const Scalar& p0, const Scalar& p1)
-      : p{{p0.to_double(), p0.to_int64()}, {p1.to_double(), p1.to_int64()}} {}
+      : p{{p0.to_double(), p0.to_int64()}, {p1.to_double(), p1.to_int64()}, {}} {}
+  Params(const Scalar& p0, const Scalar& p1, const Scalar& p2)
+      : p{{p0.to_double(), p0.to_int64()}, {p1.to_double(), p1.to_int64()}, {p2.to_double(), p2.to_int64()}} {
+  }
 };
 
 /// A new tensor with the result, of broadcast sizes and the dtype that the row's class gives.

@@ -540,6 +540,59 @@ def printing():
     print("%8d %s" % (os.path.getsize(path), path))
 
 
+def activations():
+    """The rows of tensor/activation.def. A backward's case is the gradient that PyTorch's own backward gives."""
+    F = torch.nn.functional
+    table = Table("activation")
+    torch.manual_seed(11)
+    functions = [
+        ("elu", lambda x: torch.ops.aten.elu(x, 0.7, 1.1, 1.3)), ("leaky_relu", lambda x: F.leaky_relu(x, 0.2)),
+        ("gelu", F.gelu), ("gelu_tanh", lambda x: F.gelu(x, approximate="tanh")), ("silu", F.silu), ("mish", F.mish),
+        ("softplus", lambda x: F.softplus(x, 0.8, 3)), ("log_sigmoid", F.logsigmoid),
+        ("hardshrink", lambda x: F.hardshrink(x, 0.6)), ("softshrink", lambda x: F.softshrink(x, 0.6)),
+        ("hardtanh", lambda x: F.hardtanh(x, -0.5, 1.5)), ("hardsigmoid", F.hardsigmoid), ("hardswish", F.hardswish),
+        ("softsign", F.softsign), ("tanhshrink", F.tanhshrink),
+        ("huber", lambda x: F.huber_loss(x, torch.zeros_like(x), reduction="none", delta=0.75)),
+        ("selu", F.selu), ("celu", lambda x: F.celu(x, 1.4)), ("relu6", F.relu6),
+    ]
+    for d in FLOATS:
+        x = torch.cat([torch.randn(20, dtype=torch.float64) * 3, torch.tensor([0.25, -0.5, 4.0, -6.0, 12.0, -12.0])]).to(d)
+        for op, f in functions:
+            table.case(op, [x], f, through_float=True)
+        w = torch.tensor([0.3]).to(d)
+        table.case("prelu", [x, w], F.prelu, grad=False, through_float=True)
+        p, t = torch.rand(12, dtype=torch.float64).to(d), torch.rand(12, dtype=torch.float64).to(d)
+        if d not in HALVES:
+            table.case("binary_cross_entropy", [p, t],
+                       lambda p, t: F.binary_cross_entropy(p, t, reduction="none"), grad=False)
+            table.case("logit_cross_entropy", [x[:12], t],
+                       lambda x, t: F.binary_cross_entropy_with_logits(x, t, reduction="none"), grad=False)
+
+    def backward_of(f):
+        return lambda g, *x: torch.autograd.grad(f(*x), x[0], g, create_graph=True)[0]
+
+    for d in (torch.float32, torch.float64):
+        x = (torch.randn(20, dtype=torch.float64) * 2).to(d)
+        g = torch.randn(20, dtype=torch.float64).to(d)
+        for op, f in functions:
+            if op in ("hardshrink", "softshrink", "selu", "celu", "relu6"):
+                continue
+            try:
+                table.case(op + "_backward", [g, x], backward_of(f))
+            except RuntimeError:  # no second derivative in PyTorch: the values only
+                xs = x.clone().requires_grad_()
+                y = torch.autograd.grad(f(xs), xs, g)[0]
+                table.case(op + "_backward", [g, x], lambda g, x, y=y: y.clone(), grad=False)
+        table.case("shrink_backward", [g, x], backward_of(functions[8][1]))
+        p, t = torch.rand(20, dtype=torch.float64).to(d), torch.rand(20, dtype=torch.float64).to(d)
+        for op, v, f in (("binary_cross_entropy_backward", p, F.binary_cross_entropy),
+                         ("logit_cross_entropy_backward", x, F.binary_cross_entropy_with_logits)):
+            v = v.clone().requires_grad_()
+            y = torch.autograd.grad(f(v, t, reduction="none"), v, g)[0]
+            table.case(op, [g, v.detach(), t], lambda g, v, t, y=y: y.clone(), grad=False)
+    table.write()
+
+
 def main():
     printing()
     graph_programs()
@@ -548,6 +601,7 @@ def main():
     products()
     indexing()
     losses()
+    activations()
 
 
 if __name__ == "__main__":

@@ -12,12 +12,16 @@
 #include "support/catch.h"
 #include "support/values.h"
 
+#ifndef NN_ORACLE_TABLE
+#define NN_ORACLE_TABLE "oracle/nn.inc"
+#endif
+
 namespace nn_oracle {
 
 using Table = std::map<std::string, std::vector<double>>;
 inline Table& table() {
   static Table values = {
-#include "oracle/nn.inc"
+#include NN_ORACLE_TABLE
   };
   return values;
 }

@@ -109,6 +109,7 @@ const std::vector<OpRow>& ops_table() {
     std::vector<OpRow> r;
     add_pointwise_rows(r);
     add_math_rows(r);
+    add_activation_rows(r);
     add_other_rows(r);
     add_linalg_rows(r);
     add_tensor_rows(r);

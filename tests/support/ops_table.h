@@ -46,6 +46,7 @@ const std::vector<OpRow>& ops_table();
 /// Those of one file each.
 void add_pointwise_rows(std::vector<OpRow>& rows);
 void add_math_rows(std::vector<OpRow>& rows);
+void add_activation_rows(std::vector<OpRow>& rows);
 void add_other_rows(std::vector<OpRow>& rows);
 void add_linalg_rows(std::vector<OpRow>& rows);
 void add_tensor_rows(std::vector<OpRow>& rows);

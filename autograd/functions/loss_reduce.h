@@ -1,0 +1,19 @@
+// What losses do with those of the elements; private to the sources of losses.
+#pragma once
+
+#include "tapir/autograd/functions/reduce.h"
+#include "tapir/tensor/error_format.h"
+
+namespace tapir::detail {
+
+enum Reductions : int64_t { kNoReduction = 0, kMeanReduction = 1, kSumReduction = 2 };
+
+inline void check_reduction(const char* op, int64_t reduction) {
+  TAPIR_CHECK_AS(ValueError, reduction >= kNoReduction && reduction <= kSumReduction,
+                 "{}: reduction {}, expected 0 (none), 1 (mean) or 2 (sum)", op, reduction);
+}
+inline Tensor reduce_losses(const Tensor& losses, int64_t reduction) {
+  return reduction == kNoReduction ? losses : reduction == kSumReduction ? sum(losses) : mean(losses);
+}
+
+}  // namespace tapir::detail

@@ -1,0 +1,83 @@
+#include "tapir/nn/normalization.h"
+
+#include <ostream>
+
+#include "tapir/autograd/functions/norm.h"
+#include "tapir/autograd/functions/pointwise.h"
+#include "tapir/autograd/functions/reduce.h"
+#include "tapir/nn/init.h"
+#include "tapir/tensor/error_format.h"
+
+namespace tapir::nn {
+
+LayerNormImpl::LayerNormImpl(LayerNormOptions o) : options(std::move(o)) { LayerNormImpl::reset(); }
+
+void LayerNormImpl::reset() {
+  TAPIR_CHECK_AS(ValueError, !options.normalized_shape().empty(), "LayerNorm: normalized_shape is empty");
+  const auto make = [&] {
+    return options.elementwise_affine() ? Tensor::empty(options.normalized_shape(), get_default_dtype())
+                                        : Tensor();
+  };
+  weight = register_parameter("weight", make(), options.elementwise_affine());
+  bias = register_parameter("bias", make(), options.elementwise_affine());
+  reset_parameters();
+}
+void LayerNormImpl::reset_parameters() {
+  if (!options.elementwise_affine()) return;
+  init::ones_(weight);
+  init::zeros_(bias);
+}
+void LayerNormImpl::pretty_print(std::ostream& stream) const {
+  stream << std::boolalpha << "tapir::nn::LayerNorm([";
+  for (size_t i = 0; i < options.normalized_shape().size(); ++i)
+    stream << (i ? ", " : "") << options.normalized_shape()[i];
+  stream << "], eps=" << options.eps() << ", elementwise_affine=" << options.elementwise_affine() << ")";
+}
+Tensor LayerNormImpl::forward(const Tensor& input) {
+  CallSite site(TAPIR_HERE);
+  return layer_norm(input, options.normalized_shape(), weight, bias, options.eps());
+}
+
+GroupNormImpl::GroupNormImpl(const GroupNormOptions& o) : options(o) { GroupNormImpl::reset(); }
+
+void GroupNormImpl::reset() {
+  TAPIR_CHECK_AS(ValueError, options.num_groups() > 0 && options.num_channels() % options.num_groups() == 0,
+                 "GroupNorm: {} groups do not divide {} channels", options.num_groups(),
+                 options.num_channels());
+  const auto make = [&] {
+    return options.affine() ? Tensor::empty({options.num_channels()}, get_default_dtype()) : Tensor();
+  };
+  weight = register_parameter("weight", make(), options.affine());
+  bias = register_parameter("bias", make(), options.affine());
+  reset_parameters();
+}
+void GroupNormImpl::reset_parameters() {
+  if (!options.affine()) return;
+  init::ones_(weight);
+  init::zeros_(bias);
+}
+void GroupNormImpl::pretty_print(std::ostream& stream) const {
+  stream << std::boolalpha << "tapir::nn::GroupNorm(" << options.num_groups() << ", "
+         << options.num_channels() << ", eps=" << options.eps() << ", affine=" << options.affine() << ")";
+}
+Tensor GroupNormImpl::forward(const Tensor& input) {
+  CallSite site(TAPIR_HERE);
+  return group_norm(input, options.num_groups(), weight, bias, options.eps());
+}
+
+namespace functional {
+Tensor layer_norm(const Tensor& input, const LayerNormFuncOptions& o) {
+  CallSite site(TAPIR_HERE);
+  return tapir::layer_norm(input, o.normalized_shape(), o.weight(), o.bias(), o.eps());
+}
+Tensor group_norm(const Tensor& input, const GroupNormFuncOptions& o) {
+  CallSite site(TAPIR_HERE);
+  return tapir::group_norm(input, o.num_groups(), o.weight(), o.bias(), o.eps());
+}
+Tensor normalize(const Tensor& input, const NormalizeFuncOptions& o) {
+  CallSite site(TAPIR_HERE);
+  return div(input, clamp_min(norm(input, Scalar(o.p()), o.dim(), true), Scalar(o.eps())));
+}
+}  // namespace functional
+
+}  // namespace tapir::nn

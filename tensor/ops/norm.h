@@ -1,0 +1,27 @@
+// Layer norm and group norm without gradient.
+#pragma once
+
+#include "tapir/tensor/tensor.h"
+
+namespace tapir::raw {
+
+/// The rows that RowNormArgs describes.
+struct RowNorm {
+  int64_t rows, n, groups, inner;
+};
+struct RowNormResult {
+  Tensor y, mean, rstd;  ///< mean and rstd: (rows), float32 for half types
+};
+/// x of a floating dtype; weight and bias of the same, or undefined. Throws DTypeError, DeviceError.
+TAPIR_API RowNormResult row_norm(const char* op, const Tensor& x, const RowNorm& shape, const Tensor& weight,
+                                 const Tensor& bias, double eps);
+struct RowNormGrads {
+  Tensor x, weight, bias;
+};
+/// Those that are wanted; the sizes of weight and bias are those of `weight_like`.
+TAPIR_API RowNormGrads row_norm_backward(const char* op, const Tensor& grad, const Tensor& x,
+                                         const RowNorm& shape, const Tensor& mean, const Tensor& rstd,
+                                         const Tensor& weight, IntArrayRef weight_sizes, bool want_x,
+                                         bool want_weight, bool want_bias);
+
+}  // namespace tapir::raw
