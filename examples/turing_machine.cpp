@@ -19,8 +19,6 @@ struct Options {
   double lr = 3e-4;
 };
 
-Tensor softplus(const Tensor& x) { return log(exp(x) + 1); }
-
 // What a head is told by the controller, and the attention over the memory's slots that follows from it.
 struct HeadImpl : nn::Module {
   HeadImpl(int64_t in, int64_t memory_width)
@@ -39,10 +37,7 @@ struct HeadImpl : nn::Module {
     const Tensor content = softmax(strength * similarity, 0);
     const Tensor mixed = gate * content + (1 - gate) * before;
     // by place: back, stay or on, around the memory's ends
-    const int64_t n = mixed.size(0);
-    const Tensor back = cat({mixed.narrow(0, 1, n - 1), mixed.narrow(0, 0, 1)}, 0);
-    const Tensor on = cat({mixed.narrow(0, n - 1, 1), mixed.narrow(0, 0, n - 1)}, 0);
-    const Tensor moved = shift[0] * back + shift[1] * mixed + shift[2] * on;
+    const Tensor moved = shift[0] * roll(mixed, -1) + shift[1] * mixed + shift[2] * roll(mixed, 1);
     const Tensor sharp = pow(moved + 1e-8, sharpness);
     return sharp / sharp.sum();
   }

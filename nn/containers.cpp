@@ -54,12 +54,11 @@ std::shared_ptr<Module> ModuleDictImpl::pop(const std::string& key) {
   unregister_module(key);
   return module;
 }
-void ModuleDictImpl::update(const std::vector<std::pair<std::string, std::shared_ptr<Module>>>& modules) {
-  for (const auto& [key, module] : modules)
-    if (contains(key))
-      replace_module(key, module);
-    else
-      register_module(key, module);
+void ModuleDictImpl::put(const std::string& key, std::shared_ptr<Module> module) {
+  if (contains(key))
+    replace_module(key, std::move(module));
+  else
+    register_module(key, std::move(module));
 }
 
 // --- parameters ---

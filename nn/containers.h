@@ -86,10 +86,13 @@ class TAPIR_API ModuleDictImpl : public Cloneable<ModuleDictImpl> {
  public:
   using Items = OrderedDict<std::string, std::shared_ptr<Module>>;
   ModuleDictImpl() = default;
-  explicit ModuleDictImpl(const std::vector<std::pair<std::string, std::shared_ptr<Module>>>& modules) {
+  explicit ModuleDictImpl(const Items& modules) { update(modules); }
+  template <class Pairs>
+  requires(!std::is_convertible_v<const Pairs&, const Items&> &&
+           !std::is_convertible_v<const Pairs&, const ModuleDictImpl&>) explicit ModuleDictImpl(const Pairs&
+                                                                                                    modules) {
     update(modules);
   }
-  explicit ModuleDictImpl(const Items& modules) { update(modules); }
   std::shared_ptr<Module> clone(const std::optional<Device>& device = std::nullopt) const override;
   void reset() override {}
   void pretty_print(std::ostream& stream) const override;
@@ -108,8 +111,13 @@ class TAPIR_API ModuleDictImpl : public Cloneable<ModuleDictImpl> {
   /// Takes a module out. Throws IndexError where there is none of that name.
   std::shared_ptr<Module> pop(const std::string& key);
   /// Adds modules; one with a name that is there takes its place.
-  void update(const std::vector<std::pair<std::string, std::shared_ptr<Module>>>& modules);
   void update(const Items& modules) { update(modules.pairs()); }
+  void update(const ModuleDictImpl& other) { update(other.pairs()); }
+  template <class Pairs>  ///< a std::vector or std::map of pairs of a name and a pointer to a module
+  requires(!std::is_convertible_v<const Pairs&, const Items&> &&
+           !std::is_convertible_v<const Pairs&, const ModuleDictImpl&>) void update(const Pairs& modules) {
+    for (const auto& [key, module] : modules) put(key, module);
+  }
   /// The module `key`. Throws IndexError.
   std::shared_ptr<Module> operator[](const std::string& key) const { return named_children()[key]; }
   template <class T>
@@ -119,6 +127,9 @@ class TAPIR_API ModuleDictImpl : public Cloneable<ModuleDictImpl> {
     if (!m) detail::any_module_cast_failure(typeid(detail::module_type_t<T>), *module);
     return *m;
   }
+
+ private:
+  void put(const std::string& key, std::shared_ptr<Module> module);
 };
 TAPIR_MODULE(ModuleDict);
 

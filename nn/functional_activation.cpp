@@ -4,6 +4,7 @@
 #include "tapir/autograd/functions/index.h"
 #include "tapir/autograd/functions/pointwise.h"
 #include "tapir/autograd/functions/reduce.h"
+#include "tapir/autograd/functions/scatter.h"
 #include "tapir/autograd/functions/softmax.h"
 #include "tapir/autograd/functions/view.h"
 #include "tapir/tensor/error_format.h"

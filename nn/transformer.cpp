@@ -5,6 +5,7 @@
 
 #include "tapir/autograd/functions/activation.h"
 #include "tapir/autograd/functions/pointwise.h"
+#include "tapir/autograd/functions/view.h"
 #include "tapir/nn/init.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/create.h"

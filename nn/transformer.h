@@ -6,6 +6,7 @@
 #include "tapir/nn/attention.h"
 #include "tapir/nn/containers.h"
 #include "tapir/nn/dropout.h"
+#include "tapir/nn/enums.h"
 #include "tapir/nn/normalization.h"
 
 namespace tapir::nn {

@@ -8,6 +8,7 @@
 #include "tapir/autograd/functions/copy.h"
 #include "tapir/autograd/functions/pointwise.h"
 #include "tapir/autograd/functions/reduce.h"
+#include "tapir/autograd/functions/scatter.h"
 #include "tapir/autograd/functions/view.h"
 #include "tapir/tensor/ops/index.h"
 

@@ -6,6 +6,7 @@
 
 #include "tapir/autograd/functions/linalg_parts.h"
 #include "tapir/autograd/functions/matmul.h"
+#include "tapir/autograd/functions/reduce.h"
 #include "tapir/tensor/error_format.h"
 
 namespace tapir {
@@ -78,23 +79,6 @@ struct Equation {
     }
   }
 };
-
-/// x with dimensions i < j, of one size, replaced by their diagonal, in place of i.
-Tensor diagonal(const Tensor& x, int64_t i, int64_t j) {
-  Dims order, back;
-  for (int64_t d = 0; d < x.dim(); ++d)
-    if (d != i && d != j) order.push_back(d);
-  order.push_back(i);
-  order.push_back(j);
-  const Tensor y = linalg_parts::diagonal_of(permute(x, order));
-  const int64_t last = y.dim() - 1;
-  for (int64_t d = 0; d < last; ++d) {
-    if (d == i) back.push_back(last);
-    back.push_back(d);
-  }
-  if (i == last) back.push_back(last);
-  return permute(y, back);
-}
 
 /// The product of a and b, of as many dimensions, summed over those in `summed`, which stay with size 1.
 Tensor multiply_and_sum(Tensor a, Tensor b, const std::vector<bool>& summed) {
@@ -230,7 +214,7 @@ Tensor einsum(std::string_view text, TensorList operands, IntArrayRef path) {
             ShapeError, x.size(static_cast<int64_t>(d)) == x.size(static_cast<int64_t>(e)),
             "einsum: operand {} has sizes {}; '{}' takes a diagonal of dimensions that differ in size", i,
             operands[i].sizes(), text);
-        x = diagonal(x, static_cast<int64_t>(d), static_cast<int64_t>(e));
+        x = movedim(diagonal(x, 0, static_cast<int64_t>(d), static_cast<int64_t>(e)), -1, static_cast<int64_t>(d));
         at.erase(at.begin() + static_cast<std::ptrdiff_t>(e));
       }
     Dims order, sizes = Dims::filled(static_cast<size_t>(places), 1);

@@ -7,6 +7,7 @@
 #include "tapir/autograd/functions/copy.h"
 #include "tapir/autograd/functions/linalg_parts.h"
 #include "tapir/autograd/functions/matmul.h"
+#include "tapir/autograd/functions/reduce.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/linalg.h"
 
@@ -114,7 +115,7 @@ struct SolveTriangularBackward final : NodeOf<2, 2> {
     const Tensor gb = linalg::solve_triangular(mT(saved(0)), g[0], !is_upper, true, unit);
     if (sink.wants(0)) {
       const Tensor whole = neg(matmul(gb, mT(saved(1))));
-      sink.set(0, is_upper ? upper(whole, unit ? 1 : 0) : lower(whole, unit ? -1 : 0));
+      sink.set(0, is_upper ? triu(whole, unit ? 1 : 0) : tril(whole, unit ? -1 : 0));
     }
     if (sink.wants(1)) sink.set(1, gb);
   }

@@ -4,6 +4,7 @@
 #include "tapir/autograd/functions/linalg.h"
 #include "tapir/autograd/functions/linalg_parts.h"
 #include "tapir/autograd/functions/matmul.h"
+#include "tapir/autograd/functions/scatter.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/linalg.h"
 
@@ -25,7 +26,7 @@ struct CholeskyBackward final : NodeOf<1, 1> {
   const char* name() const override { return "LinalgCholeskyBackward"; }
   void backward(Grads g, GradSink& sink) override {
     const Tensor l = saved(0), product = matmul(mT(l), g[0]);
-    const Tensor f = mul(add(lower(product), lower(product, -1)), Scalar(0.5));
+    const Tensor f = mul(add(tril(product), tril(product, -1)), Scalar(0.5));
     const Tensor whole = divide_right(linalg::solve_triangular(mT(l), f, true), l, false);
     sink.set(0, mul(add(whole, mT(whole)), Scalar(0.5)));
   }
@@ -45,10 +46,10 @@ Tensor cholesky_of(const Tensor& a, bool is_upper, const char* op, const void* s
 struct LuBackward final : NodeOf<1, 1> {
   const char* name() const override { return "LinalgLuFactorBackward"; }
   void backward(Grads g, GradSink& sink) override {
-    const Tensor lu = saved(0), u = upper(lu);
-    const Tensor gl = lower(g[0], -1), gu = upper(g[0]);
-    const Tensor strict = lower(lu, -1);
-    const Tensor inner = add(lower(add(matmul(mT(strict), gl), gl), -1), upper(matmul(gu, mT(u))));
+    const Tensor lu = saved(0), u = triu(lu);
+    const Tensor gl = tril(g[0], -1), gu = triu(g[0]);
+    const Tensor strict = tril(lu, -1);
+    const Tensor inner = add(tril(add(matmul(mT(strict), gl), gl), -1), triu(matmul(gu, mT(u))));
     const Tensor half = linalg::solve_triangular(mT(lu), inner, true, true, true);
     const Tensor rows = divide_right(half, mT(u), false);
     sink.set(0, scatter_add(zeros(rows.sizes(), TensorOptions(rows.dtype()).device(rows.device())), -2,
@@ -82,7 +83,7 @@ struct QrBackward final : NodeOf<1, 2, 2> {
       g2 = matmul(q, gr2);
     }
     const Tensor m = sub(matmul(r1, mT(gr1)), matmul(mT(gq), q));
-    const Tensor mirrored = add(lower(m), mT(lower(m, -1)));
+    const Tensor mirrored = add(tril(m), mT(tril(m, -1)));
     const Tensor g1 = divide_right(add(gq, matmul(q, mirrored)), mT(r1), false);
     sink.set(0, n > k ? cat({g1, g2}, -1) : g1);
   }
@@ -118,7 +119,7 @@ struct SvdBackward final : NodeOf<1, 3, 3> {
     const Tensor gaps = mul(sub(row, column), add(row, column));
     const Tensor divisor = masked_fill(gaps, logical_not(off_diagonal(gaps)), 1);
     const auto skew = [&](const Tensor& x) { return div(sub(x, mT(x)), divisor); };
-    Tensor core = gs.defined() ? with_diagonal(gs) : zeros_like(gaps).detach(), outside;
+    Tensor core = gs.defined() ? diag_embed(gs) : zeros_like(gaps).detach(), outside;
     if (gu.defined()) {
       const Tensor part = matmul(mT(u), gu);
       core = add(core, scale_columns(skew(part), s));
@@ -163,7 +164,7 @@ struct EighBackward final : NodeOf<1, 2, 2> {
     if (!gv.defined()) return sink.set(0, matmul(scale_columns(v, gl), mT(v)));
     const Tensor gaps = sub(unsqueeze(l, -2), unsqueeze(l, -1)), diagonal = logical_not(off_diagonal(gaps));
     Tensor core = masked_fill(div(matmul(mT(v), gv), masked_fill(gaps, diagonal, 1)), diagonal, 0);
-    if (gl.defined()) core = add(core, with_diagonal(gl));
+    if (gl.defined()) core = add(core, diag_embed(gl));
     sink.set(0, matmul(matmul(v, core), mT(v)));
   }
 };

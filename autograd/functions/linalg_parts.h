@@ -3,7 +3,7 @@
 
 #include "tapir/autograd/functions/create.h"
 #include "tapir/autograd/functions/pointwise.h"
-#include "tapir/autograd/functions/reduce.h"
+#include "tapir/autograd/functions/shape.h"
 #include "tapir/autograd/functions/view.h"
 
 namespace tapir::linalg_parts {
@@ -16,27 +16,8 @@ inline Tensor column_minus_row(const Tensor& x) {
   const auto options = TensorOptions(kInt64).device(x.device());
   return sub(arange(x.size(-1), options), unsqueeze(arange(x.size(-2), options), 1));
 }
-/// The lower (upper) triangle of each matrix, from diagonal k on; 0 elsewhere.
-inline Tensor lower(const Tensor& x, int64_t k = 0) {
-  return masked_fill(x, gt(column_minus_row(x), Scalar(k)), 0);
-}
-inline Tensor upper(const Tensor& x, int64_t k = 0) {
-  return masked_fill(x, lt(column_minus_row(x), Scalar(k)), 0);
-}
 /// True off the diagonal.
 inline Tensor off_diagonal(const Tensor& x) { return ne(column_minus_row(x), Scalar(0)); }
-/// The diagonal of each matrix, (..., min(m, n)), in x's dtype.
-inline Tensor diagonal_of(const Tensor& x) {
-  const bool wide = x.size(-1) > x.size(-2);
-  return sum(masked_fill(x, off_diagonal(x), 0), wide ? -1 : -2, false, x.dtype());
-}
-/// Square matrices with the vectors of v on their diagonals.
-inline Tensor with_diagonal(const Tensor& v) {
-  Dims sizes = v.layout_of().sizes;
-  sizes.push_back(sizes.back());
-  const Tensor full = expand(unsqueeze(v, -1), sizes);
-  return masked_fill(full, off_diagonal(full), 0);
-}
 /// The columns of each matrix times the elements of s, and the rows.
 inline Tensor scale_columns(const Tensor& x, const Tensor& s) { return mul(x, unsqueeze(s, -2)); }
 inline Tensor scale_rows(const Tensor& x, const Tensor& s) { return mul(x, unsqueeze(s, -1)); }
