@@ -46,19 +46,22 @@ std::shared_ptr<Module> ModuleDictImpl::clone(const std::optional<Device>& devic
   return copy;
 }
 void ModuleDictImpl::pretty_print(std::ostream& stream) const { stream << "tapir::nn::ModuleDict"; }
-void ModuleDictImpl::clear() {
-  for (const std::string& key : keys()) unregister_module(key);
-}
 std::shared_ptr<Module> ModuleDictImpl::pop(const std::string& key) {
   auto module = (*this)[key];
   unregister_module(key);
   return module;
 }
-void ModuleDictImpl::put(const std::string& key, std::shared_ptr<Module> module) {
-  if (contains(key))
-    replace_module(key, std::move(module));
-  else
-    register_module(key, std::move(module));
+void ModuleDictImpl::update(const Pairs& modules) {
+  for (const auto& [key, module] : modules) {
+    TAPIR_CHECK_AS(ValueError, module != nullptr, "ModuleDict: module '{}' is null", key);
+    TAPIR_CHECK_AS(ValueError, !key.empty() && key.find('.') == std::string::npos,
+                   "ModuleDict: '{}' is no name: it is empty or holds a dot", key);
+  }
+  for (const auto& [key, module] : modules)
+    if (contains(key))
+      replace_module(key, module);
+    else
+      register_module(key, module);
 }
 
 // --- parameters ---

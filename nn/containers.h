@@ -85,51 +85,58 @@ TAPIR_MODULE(ModuleList);
 class TAPIR_API ModuleDictImpl : public Cloneable<ModuleDictImpl> {
  public:
   using Items = OrderedDict<std::string, std::shared_ptr<Module>>;
+  using Pairs = std::vector<std::pair<std::string, std::shared_ptr<Module>>>;
   ModuleDictImpl() = default;
+  explicit ModuleDictImpl(const Pairs& modules) { update(modules); }
   explicit ModuleDictImpl(const Items& modules) { update(modules); }
-  template <class Pairs>
-  requires(!std::is_convertible_v<const Pairs&, const Items&> &&
-           !std::is_convertible_v<const Pairs&, const ModuleDictImpl&>) explicit ModuleDictImpl(const Pairs&
-                                                                                                    modules) {
-    update(modules);
-  }
   std::shared_ptr<Module> clone(const std::optional<Device>& device = std::nullopt) const override;
   void reset() override {}
   void pretty_print(std::ostream& stream) const override;
 
-  Items items() const { return named_children(); }
-  std::vector<std::string> keys() const { return named_children().keys(); }
-  std::vector<std::shared_ptr<Module>> values() const { return children(); }
-  /// Over copies of the items.
-  std::vector<std::pair<std::string, std::shared_ptr<Module>>> pairs() const {
-    return named_children().pairs();
-  }
-  size_t size() const noexcept { return children().size(); }
-  bool empty() const noexcept { return size() == 0; }
-  bool contains(const std::string& key) const { return named_children().contains(key); }
-  void clear();
+  Pairs items() const { return children_.pairs(); }
+  std::vector<std::string> keys() const { return children_.keys(); }
+  std::vector<std::shared_ptr<Module>> values() const { return children_.values(); }
+  size_t size() const noexcept { return children_.size(); }
+  bool empty() const noexcept { return children_.is_empty(); }
+  bool contains(const std::string& key) const noexcept { return children_.contains(key); }
+  /// Over the items: key() and value(), or [key, value].
+  Items::Iterator begin() { return children_.begin(); }
+  Items::ConstIterator begin() const { return children_.begin(); }
+  Items::Iterator end() { return children_.end(); }
+  Items::ConstIterator end() const { return children_.end(); }
+  void clear() { children_.clear(); }
   /// Takes a module out. Throws IndexError where there is none of that name.
   std::shared_ptr<Module> pop(const std::string& key);
-  /// Adds modules; one with a name that is there takes its place.
+  /// Adds modules; one with a name that is there takes its place. Throws ValueError for a name that is empty
+  /// or holds a dot and for a null module, and then adds none of them.
+  void update(const Pairs& modules);
+  void update(std::initializer_list<Pairs::value_type> modules) { update(Pairs(modules)); }
   void update(const Items& modules) { update(modules.pairs()); }
-  void update(const ModuleDictImpl& other) { update(other.pairs()); }
-  template <class Pairs>  ///< a std::vector or std::map of pairs of a name and a pointer to a module
-  requires(!std::is_convertible_v<const Pairs&, const Items&> &&
-           !std::is_convertible_v<const Pairs&, const ModuleDictImpl&>) void update(const Pairs& modules) {
-    for (const auto& [key, module] : modules) put(key, module);
+  void update(const ModuleDictImpl& other) { update(other.items()); }
+  /// A std::map or other container of pairs of a name and a module, as a pointer or a holder.
+  template <class Container>
+  requires(!std::is_convertible_v<const Container&, Pairs> &&
+           !std::is_convertible_v<const Container&, Items> &&
+           !std::is_base_of_v<ModuleDictImpl, Container>) void update(const Container& modules) {
+    Pairs pairs;
+    for (const auto& [key, module] : modules) {
+      if constexpr (detail::is_holder<std::decay_t<decltype(module)>>)
+        pairs.emplace_back(key, module.ptr());
+      else
+        pairs.emplace_back(key, module);
+    }
+    update(pairs);
   }
   /// The module `key`. Throws IndexError.
-  std::shared_ptr<Module> operator[](const std::string& key) const { return named_children()[key]; }
+  std::shared_ptr<Module> operator[](const std::string& key) const { return children_[key]; }
+  /// The same as a T. Throws ValueError where it is none.
   template <class T>
   detail::module_type_t<T>& at(const std::string& key) const {
     const auto module = (*this)[key];
-    auto* m = module->as<T>();
+    auto* m = module->template as<T>();
     if (!m) detail::any_module_cast_failure(typeid(detail::module_type_t<T>), *module);
     return *m;
   }
-
- private:
-  void put(const std::string& key, std::shared_ptr<Module> module);
 };
 TAPIR_MODULE(ModuleDict);
 

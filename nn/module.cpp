@@ -11,6 +11,7 @@
 
 #include "tapir/autograd/node.h"
 #include "tapir/tensor/error_format.h"
+#include "tapir/tensor/generator_impl.h"
 #include "tapir/tensor/ops/copy.h"
 
 namespace tapir {
@@ -67,6 +68,12 @@ std::shared_ptr<Module> Module::shared() const {
                  name());
   return self;
 }
+
+Module::DrawAside::DrawAside() {
+  thread_local Generator stream;
+  before_ = tapir::detail::exchange_thread_generator(&stream);
+}
+Module::DrawAside::~DrawAside() { tapir::detail::exchange_thread_generator(before_); }
 
 std::shared_ptr<Module> Module::clone(const std::optional<Device>&) const {
   throw_error<ValueError>(

@@ -141,10 +141,22 @@ class TAPIR_API Module : public std::enable_shared_from_this<Module> {
   Module& operator=(const Module&) = default;
   NamedTensors parameters_;
   NamedTensors buffers_;
+  OrderedDict<std::string, std::shared_ptr<Module>> children_;
 
  private:
   template <class Derived>
   friend class Cloneable;
+  /// While one lives, what this thread draws from the CPU's default generator comes from a stream of its own.
+  class TAPIR_API DrawAside {
+   public:
+    DrawAside();
+    ~DrawAside();
+    DrawAside(const DrawAside&) = delete;
+    DrawAside& operator=(const DrawAside&) = delete;
+
+   private:
+    Generator* before_;
+  };
   virtual void clone_(Module& other, const std::optional<Device>& device);
   void add_child(std::string name, std::shared_ptr<Module> module, bool replace);
   void state_into(NamedTensors& state, const std::string& prefix) const;
@@ -170,14 +182,14 @@ class TAPIR_API Module : public std::enable_shared_from_this<Module> {
     });
   }
 
-  OrderedDict<std::string, std::shared_ptr<Module>> children_;
   std::vector<std::string> transient_buffers_;
   mutable std::string name_;
   bool training_ = true;
 };
 
 /// Gives a module clone(): Derived puts the making of its parameters and submodules into reset(), which its
-/// constructor calls too.
+/// constructor calls too. As in Python, a clone draws nothing from the default generator: a seed gives the
+/// same network whether layers are cloned or not.
 template <class Derived>
 class Cloneable : public Module {
  public:
@@ -190,7 +202,10 @@ class Cloneable : public Module {
     copy->buffers_.clear();
     copy->children_.clear();
     copy->transient_buffers_.clear();
-    copy->reset();
+    {
+      const DrawAside aside;
+      copy->reset();
+    }
     copy->adopt_clones(*this, device);
     return copy;
   }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <numbers>
+#include <utility>
 
 #include "tapir/tensor/cpu/random.h"
 #include "tapir/tensor/error_format.h"
@@ -137,8 +138,16 @@ DeviceGenerators& device_generators() {
 
 }  // namespace
 
+namespace {
+thread_local Generator* thread_generator = nullptr;
+}
+Generator* detail::exchange_thread_generator(Generator* generator) {
+  return std::exchange(thread_generator, generator);
+}
+
 Generator& default_generator(Device device) {
   if (device.is_cpu()) {
+    if (TAPIR_UNLIKELY(thread_generator != nullptr)) return *thread_generator;
     static Generator& generator = *new Generator(kCPU);
     return generator;
   }

@@ -72,4 +72,10 @@ class GeneratorImpl final : public RefCounted {
   std::optional<double> next_normal;  ///< the kept half
 };
 
+namespace detail {
+/// What this thread's default_generator(kCPU) is from now on, null for the one that all threads share.
+/// Returns what it was.
+Generator* exchange_thread_generator(Generator* generator);
+}  // namespace detail
+
 }  // namespace tapir

@@ -1,4 +1,5 @@
 // Attention, the Transformer's layers and containers: values and gradients are PyTorch's.
+#include <map>
 #include <sstream>
 
 #include "support/module_oracle.h"
@@ -183,6 +184,25 @@ TEST_CASE("lists and dictionaries hold modules and parameters") {
 
   nn::ModuleDict dict;
   dict->update({{"fc", nn::Linear(2, 3).ptr()}, {"act", nn::ReLU().ptr()}});
+  dict->update(std::map<std::string, nn::Linear>{{"fc", nn::Linear(4, 3)}});
+  CHECK(dict->at<nn::Linear>("fc").options.in_features() == 4);
+  dict->update(std::map<std::string, std::shared_ptr<nn::Module>>{{"fc", nn::Linear(5, 3).ptr()}});
+  CHECK(dict->at<nn::Linear>("fc").options.in_features() == 5);
+  dict->update(
+      std::vector<std::pair<std::string, std::shared_ptr<nn::LinearImpl>>>{{"fc", nn::Linear(6, 3).ptr()}});
+  CHECK(dict->at<nn::Linear>("fc").options.in_features() == 6);
+  dict->update(*dict);
+  const nn::ModuleDict from_items(
+      OrderedDict<std::string, std::shared_ptr<nn::Module>>{{"x", nn::ReLU().ptr()}});
+  dict->update(*from_items);
+  CHECK(dict->pop("x") == (*from_items)["x"]);
+  const nn::ModuleDict from_pairs(dict->items());
+  CHECK(from_pairs->keys() == dict->keys());
+  std::vector<std::string> names;
+  for (const auto& [name, module] : *dict) names.push_back(name);
+  CHECK(names == dict->keys());
+  CHECK_THROWS_AS(dict->update({{"new", nn::ReLU().ptr()}, {"a.b", nn::ReLU().ptr()}}), ValueError);
+  CHECK(!dict->contains("new"));
   CHECK(dict->keys() == std::vector<std::string>{"fc", "act"});
   CHECK(dict->at<nn::Linear>("fc").options.out_features() == 3);
   CHECK(dict->pop("act") != nullptr);

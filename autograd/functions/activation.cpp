@@ -236,16 +236,18 @@ Tensor rrelu(const Tensor& x, double lower, double upper, bool training, std::op
   TAPIR_CHECK_AS(ValueError, lower <= upper, "rrelu: the slopes' lower bound {} is above the upper one, {}",
                  lower, upper);
   if (!training) return leaky_relu(x, (lower + upper) / 2);
-  // A float64 uniform for each element that is not positive, in row-major order.
+  // A float64 uniform for each element that is not positive, in row-major order, with two roundings as
+  // PyTorch's: uniform_(lower, upper) would fuse them.
   const Tensor slopes = raw::full(x.sizes(), 1, x.dtype(), x.device());
   const Tensor negative = raw::contiguous(raw::binary(Pointwise::le, x, Scalar(0)));
   const raw::IndexPlan plan = raw::plan_index(x.sizes(), {negative});
   const Tensor drawn = Tensor::empty(plan.sizes, kFloat64, x.device());
-  raw::uniform_(drawn, lower, upper, generator);
+  raw::uniform_(drawn, 0, 1, generator);
+  const Tensor slope = add(mul(drawn, Scalar(upper - lower)), Scalar(lower));
   if (x.dim() == 0) {
-    if (drawn.numel()) raw::copy_into(slopes, drawn.alias(Layout::of({})));
+    if (slope.numel()) raw::copy_into(slopes, slope.alias(Layout::of({})));
   } else {
-    raw::index_put(slopes, plan, raw::cast(drawn, x.dtype()), false);
+    raw::index_put(slopes, plan, raw::cast(slope, x.dtype()), false);
   }
   return mul(x, slopes);
 }

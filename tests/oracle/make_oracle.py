@@ -545,15 +545,23 @@ def activations():
     F = torch.nn.functional
     table = Table("activation")
     torch.manual_seed(11)
+
+    # In terms of others: PyTorch 1.13's own have the factors 1 / 6 and 1 / alpha of their float64 gradients in float.
+    def hardsigmoid(x):
+        return F.hardtanh(x + 3, 0.0, 6.0) / 6
+
+    def celu(x):
+        return torch.where(x > 0, x, 1.4 * torch.expm1(x / 1.4))
+
     functions = [
         ("elu", lambda x: torch.ops.aten.elu(x, 0.7, 1.1, 1.3)), ("leaky_relu", lambda x: F.leaky_relu(x, 0.2)),
         ("gelu", F.gelu), ("gelu_tanh", lambda x: F.gelu(x, approximate="tanh")), ("silu", F.silu), ("mish", F.mish),
         ("softplus", lambda x: F.softplus(x, 0.8, 3)), ("log_sigmoid", F.logsigmoid),
         ("hardshrink", lambda x: F.hardshrink(x, 0.6)), ("softshrink", lambda x: F.softshrink(x, 0.6)),
-        ("hardtanh", lambda x: F.hardtanh(x, -0.5, 1.5)), ("hardsigmoid", F.hardsigmoid), ("hardswish", F.hardswish),
+        ("hardtanh", lambda x: F.hardtanh(x, -0.5, 1.5)), ("hardsigmoid", hardsigmoid), ("hardswish", F.hardswish),
         ("softsign", F.softsign), ("tanhshrink", F.tanhshrink),
         ("huber", lambda x: F.huber_loss(x, torch.zeros_like(x), reduction="none", delta=0.75)),
-        ("selu", F.selu), ("celu", lambda x: F.celu(x, 1.4)), ("relu6", F.relu6),
+        ("selu", F.selu), ("celu", celu), ("relu6", F.relu6),
     ]
     for d in FLOATS:
         x = torch.cat([torch.randn(20, dtype=torch.float64) * 3, torch.tensor([0.25, -0.5, 4.0, -6.0, 12.0, -12.0])]).to(d)
