@@ -140,7 +140,7 @@ TEST_CASE("derivatives that there are not are refused") {
   CHECK_THROWS_AS(std::get<1>(linalg::qr(tall, "r")).sum().backward(), AutogradError);
   CHECK_THROWS_AS(linalg::lu_factor(tall), AutogradError);
   const Tensor singular = leaf({{1, 2}, {2, 4}});
-  CHECK_SAME(autograd::grad({linalg::det(singular)}, {singular})[0], f64({{4, -2}, {-2, 1}}));
+  CHECK_CLOSE(autograd::grad({linalg::det(singular)}, {singular})[0], f64({{4, -2}, {-2, 1}}), 4e-15);
   CHECK_THROWS_AS(autograd::grad({linalg::det(singular)}, {singular}, {}, true, true), ValueError);
   CHECK_THROWS_AS(std::get<1>(linalg::slogdet(singular)).backward(), ValueError);
 }

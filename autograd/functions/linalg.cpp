@@ -288,7 +288,10 @@ std::tuple<Tensor, Tensor> slogdet(const Tensor& a) {
 Tensor matrix_power(const Tensor& a, int64_t n) {
   CallSite site(TAPIR_HERE);
   raw::check_matrices(a, true, "linalg.matrix_power");
-  if (n == 0) return expand(eye(a.size(-1), TensorOptions(a.dtype()).device(a.device())), a.sizes()).clone();
+  if (n == 0) {  // recorded, with a gradient of zeros
+    Tensor y = a.clone();
+    return y.copy_(eye(a.size(-1), TensorOptions(a.dtype()).device(a.device())));
+  }
   Tensor square = n < 0 ? inverse_of(a, "linalg.matrix_power", TAPIR_HERE) : a, power;
   for (uint64_t left = n < 0 ? 0 - static_cast<uint64_t>(n) : static_cast<uint64_t>(n);;) {
     if (left & 1) power = power.defined() ? matmul(power, square) : square;

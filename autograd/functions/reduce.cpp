@@ -92,22 +92,28 @@ Tensor mean(const Tensor& x, IntArrayRef dim, bool keepdim, std::optional<DType>
 
 namespace {
 
-/// g shared by the elements of x that equal y, or are NaN as y is.
+/// g shared by the elements of x that equal y, or are NaN as y is. As in PyTorch, where NaN is the extreme of
+/// some dimensions (amax, amin) all of them get NaN.
 Tensor share_among_equals(const Tensor& g, const Tensor& x, const Tensor& y, const Reduced& reduced,
-                          IntArrayRef dims) {
+                          IntArrayRef dims, bool poison = false) {
   const Tensor best = reduced.keep(y).detach();
+  if (poison) {
+    const Tensor equals = eq(x, best);
+    return mul(div(reduced.keep(g), sum(equals, dims, true)), equals);
+  }
   const Tensor equals = logical_or(eq(x, best), logical_and(isnan(x), isnan(best)));
   const Tensor share = div(reduced.keep(g), sum(equals, dims, true));
   return where(equals, share, Scalar(0));
 }
 
 struct ExtremeBackward final : NodeOf<1, 2> {
-  explicit ExtremeBackward(const char* n) : name_(n) {}
+  ExtremeBackward(const char* n, bool poisons) : name_(n), poison(poisons) {}
   const char* name() const override { return name_; }
   void backward(Grads g, GradSink& sink) override {
-    sink.set(0, share_among_equals(g[0], saved(0), saved(1), reduced, dims));
+    sink.set(0, share_among_equals(g[0], saved(0), saved(1), reduced, dims, poison));
   }
   const char* name_;
+  bool poison;
   Reduced reduced;
   Dims dims;
 };
@@ -125,9 +131,9 @@ struct ExtremeAlongBackward final : NodeOf<1, 1> {
 };
 
 TAPIR_ALWAYS_INLINE Tensor record_extreme(Tensor y, const Tensor& x, const char* name, const void* site,
-                                          IntArrayRef dims = {}) {
+                                          IntArrayRef dims = {}, bool poison = false) {
   if (recording(x)) {
-    auto* node = new ExtremeBackward(name);
+    auto* node = new ExtremeBackward(name, poison);
     node->set_edge(0, x);
     node->set_call_site(site);
     node->reduced.set(x, dims, name);
@@ -158,10 +164,10 @@ TAPIR_ALWAYS_INLINE std::tuple<Tensor, Tensor> record_extreme_along(std::pair<Te
 Tensor max(const Tensor& x) { return record_extreme(raw::max(x), x, "MaxBackward", TAPIR_HERE); }
 Tensor min(const Tensor& x) { return record_extreme(raw::min(x), x, "MinBackward", TAPIR_HERE); }
 Tensor amax(const Tensor& x, IntArrayRef dim, bool keepdim) {
-  return record_extreme(raw::max(x, dim, keepdim), x, "AmaxBackward", TAPIR_HERE, dim);
+  return record_extreme(raw::max(x, dim, keepdim), x, "AmaxBackward", TAPIR_HERE, dim, true);
 }
 Tensor amin(const Tensor& x, IntArrayRef dim, bool keepdim) {
-  return record_extreme(raw::min(x, dim, keepdim), x, "AminBackward", TAPIR_HERE, dim);
+  return record_extreme(raw::min(x, dim, keepdim), x, "AminBackward", TAPIR_HERE, dim, true);
 }
 std::tuple<Tensor, Tensor> aminmax(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
   CallSite site(TAPIR_HERE);
@@ -173,9 +179,13 @@ namespace {
 Tensor middle_of_all(const Tensor& x, bool ignore_nan, const char* name, const void* site) {
   if (x.numel() == 0 && is_floating_point(x.dtype()))
     return raw::full({}, std::numeric_limits<double>::quiet_NaN(), x.dtype(), x.device());
-  const Tensor flat = raw::contiguous(x).alias(Layout::of({x.numel()}));
+  const Tensor dense = raw::contiguous(x);
+  Layout row = Layout::of({x.numel()});
+  row.offset = dense.storage_offset();
+  const Tensor flat = dense.alias(row);
   const int64_t k = std::max<int64_t>(0, x.numel() - 1) / 2;
-  Tensor y = raw::select_kth(flat, 0, k, !ignore_nan, ignore_nan, name).first.alias(Layout());
+  const Tensor one = raw::select_kth(flat, 0, k, !ignore_nan, ignore_nan, name).first;
+  Tensor y = one.alias(Layout());
   return record_extreme(y, x, "MedianBackward", site);
 }
 }  // namespace

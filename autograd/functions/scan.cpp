@@ -72,8 +72,16 @@ struct LogCumsumExpBackward final : NodeOf<1, 2> {
   const char* name() const override { return "LogCumsumExpBackward"; }
   void backward(Grads grads, GradSink& sink) override {
     const Tensor x = saved(0), y = saved(1), g = grads[0];
-    if (recording(g, x, y)) return sink.set(0, mul(exp(x), cumsum_from_end(mul(g, exp(neg(y))), dim)));
     if (x.dim() == 0) return sink.set(0, mul(g, exp(sub(x, y))));
+    if (recording(g, x, y)) {
+      // dx[k] = sum over i >= k of g[i] exp(x[k] - y[i]), whose powers are at most 1: a (k, i) matrix per
+      // row.
+      const Tensor power = sub(unsqueeze(transpose(x, dim, -1), -1), unsqueeze(transpose(y, dim, -1), -2));
+      const Tensor before = tril(raw::full({x.size(dim), x.size(dim)}, true, kBool, x.device()), -1);
+      const Tensor weight = exp(masked_fill(power, before, -std::numeric_limits<double>::infinity()));
+      const Tensor dx = sum(mul(weight, unsqueeze(transpose(g, dim, -1), -2)), -1);
+      return sink.set(0, transpose(dx, dim, -1));
+    }
     // In logarithms, positive and negative gradients apart, so that nothing overflows.
     const auto part = [&](const Tensor& magnitude) {
       return exp(add(flip(logcumsumexp(flip(sub(log(magnitude), y), dim), dim), dim), x));

@@ -162,16 +162,32 @@ Tensor count_nonzero(const Tensor& x, IntArrayRef dim) {
 }
 
 namespace {
-Tensor without_nan(const Tensor& x) { return is_floating_point(x.dtype()) ? masked_fill(x, isnan(x), 0) : x; }
+// The gradient is a product with the mask, so that NaN, as that of the mean of no numbers, comes through.
+struct WithoutNanBackward final : NodeOf<1, 1> {
+  const char* name() const override { return "WithoutNanBackward"; }
+  void backward(Grads g, GradSink& sink) override { sink.set(0, mul(g[0], saved(0))); }
+};
+
+Tensor without_nan(const Tensor& x, const void* site) {
+  if (!is_floating_point(x.dtype())) return x;
+  Tensor numbers, y;
+  {
+    NoGradGuard no_grad;
+    numbers = logical_not(isnan(x));
+    y = where(numbers, x, Scalar(0));
+  }
+  if (recording(x)) record<WithoutNanBackward>(site, y, x)->save(numbers);
+  return y;
+}
 }  // namespace
 
 Tensor nansum(const Tensor& x, IntArrayRef dim, bool keepdim, std::optional<DType> dtype) {
   CallSite site(TAPIR_HERE);
-  return sum(without_nan(x), dim, keepdim, dtype);
+  return sum(without_nan(x, TAPIR_HERE), dim, keepdim, dtype);
 }
 Tensor nanmean(const Tensor& x, IntArrayRef dim, bool keepdim, std::optional<DType> dtype) {
   CallSite site(TAPIR_HERE);
-  const Tensor total = sum(without_nan(x), dim, keepdim, dtype);
+  const Tensor total = sum(without_nan(x, TAPIR_HERE), dim, keepdim, dtype);
   return div(total, to(sum(logical_not(isnan(x)), dim, keepdim), total.dtype()));
 }
 

@@ -3,30 +3,9 @@
 #include <algorithm>
 
 #include "tapir/tensor/cpu/gemm_kernels.h"
-
-extern "C" {
-// Of the OpenMP runtime that oneDNN brings; null where it is built with other threads.
-[[gnu::weak]] void omp_set_num_threads(int);
-[[gnu::weak]] int omp_get_max_threads(void);
-}
+#include "tapir/tensor/cpu/one_thread.h"
 
 namespace tapir::cpu::detail {
-namespace {
-
-/// oneDNN works on the calling thread alone while this lives. The setting is the thread's own.
-struct OneThread {
-  OneThread() {
-    if (before > 1) omp_set_num_threads(1);
-  }
-  ~OneThread() {
-    if (before > 1) omp_set_num_threads(before);
-  }
-  const int before =
-      omp_set_num_threads != nullptr && omp_get_max_threads != nullptr ? omp_get_max_threads() : 1;
-};
-
-}  // namespace
-
 void onednn_gemm(const Product<float>& p) {
   Product<float> q = p;
   if (q.bias != nullptr) {

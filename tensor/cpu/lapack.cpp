@@ -5,25 +5,44 @@
 #include <cmath>
 #include <limits>
 #include <mutex>
+#include <new>
 #include <vector>
 
 #include "tapir/tensor/cpu/kernels.h"
+#include "tapir/tensor/cpu/one_thread.h"
 #include "tapir/tensor/cpu/parallel.h"
 
 namespace tapir::cpu {
 
 namespace {
 
-// Our pool is the only one: OpenBLAS starts no threads once it is told so. The setting is the process's.
+// An OpenBLAS that has threads of its own, not OpenMP's, is told to leave them; that is the process's
+// setting.
 void keep_openblas_serial() {
   static std::once_flag once;
-  std::call_once(once, [] { fortran::openblas_set_num_threads(1); });
+  std::call_once(once, [] {
+    if (constexpr int kOpenMp = 2; fortran::openblas_get_parallel() != kOpenMp)
+      fortran::openblas_set_num_threads(1);
+  });
 }
 
 template <class T>
 bool finite(const T* x, int64_t n) {
   return std::all_of(x, x + n, [](T v) { return std::isfinite(v); });
 }
+
+// Memory that begins a cache line: OpenBLAS's kernels round otherwise where memory lies otherwise, and what
+// malloc gives depends on the thread.
+template <class T>
+struct Lined {
+  using value_type = T;
+  Lined() = default;
+  template <class U>
+  explicit Lined(const Lined<U>&) {}
+  T* allocate(size_t n) { return static_cast<T*>(::operator new (n * sizeof(T), std::align_val_t{64})); }
+  void deallocate(T* p, size_t) { ::operator delete (p, std::align_val_t{64}); }
+  bool operator==(const Lined&) const { return true; }
+};
 
 // The matrices of one batch, and scratch memory for one at a time.
 template <class T>
@@ -233,7 +252,7 @@ struct Batch {
 
   const LapackArgs& g;
   const int m, n, k, least, lda;
-  std::vector<T> work, tau;
+  std::vector<T, Lined<T>> work, tau;
   std::vector<int> iwork;
 };
 
@@ -243,6 +262,7 @@ void run(const LapackArgs& args) {
   const double flops = size * size * static_cast<double>(std::max<int64_t>(args.n, args.k)) + 1;
   const auto grain = static_cast<int64_t>(std::max(1.0, 20000 / flops));
   parallel_for(0, args.batch, grain, [&](int64_t from, int64_t to) {
+    const OneThread one;
     Batch<T> batch(args);
     for (int64_t i = from; i < to; ++i) args.info[i] = batch.run(i);
   });

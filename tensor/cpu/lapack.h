@@ -37,6 +37,7 @@ extern "C" {
 TAPIR_LAPACK_DECLARE(float, s)
 TAPIR_LAPACK_DECLARE(double, d)
 void openblas_set_num_threads(int n);
+int openblas_get_parallel(void);
 }
 #undef TAPIR_LAPACK_DECLARE
 

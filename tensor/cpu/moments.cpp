@@ -18,7 +18,13 @@ constexpr int64_t kWidth = 256;       // columns done side by side
 constexpr int64_t kRows = 128;        // rows of a block of columns
 constexpr int64_t kLanes = 16;
 
-/// Count, mean and sum of squared deviations.
+// Note [Shifted moments]
+//
+// Blocks are merged by the squared distance of their means, and a mean that is large beside the deviations
+// carries a rounding error that is no longer small beside that distance. So all is computed for x - shift,
+// with the row's first element as the shift: the means are then of the size of the deviations.
+
+/// Count, mean and sum of squared deviations, of shifted elements.
 struct Moments {
   double n = 0, mean = 0, squares = 0;
   void merge(const Moments& o) {
@@ -30,24 +36,31 @@ struct Moments {
   }
 };
 
+/// What a row that starts with x is shifted by.
 template <class T>
-Moments of_block(const T* p, int64_t n) {
+double shift_of(T x) {
+  const double s = static_cast<double>(x);
+  return std::isfinite(s) ? s : 0;
+}
+
+template <class T>
+Moments of_block(const T* p, int64_t n, double shift) {
   double lanes[kLanes] = {};
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes)
-    for (int64_t l = 0; l < kLanes; ++l) lanes[l] += static_cast<double>(p[i + l]);
-  for (int64_t l = 0; i < n; ++i, ++l) lanes[l] += static_cast<double>(p[i]);
+    for (int64_t l = 0; l < kLanes; ++l) lanes[l] += static_cast<double>(p[i + l]) - shift;
+  for (int64_t l = 0; i < n; ++i, ++l) lanes[l] += static_cast<double>(p[i]) - shift;
   double sum = 0;
   for (double l : lanes) sum += l;
   const double mean = sum / static_cast<double>(n);
   std::fill(lanes, lanes + kLanes, 0.0);
   for (i = 0; i + kLanes <= n; i += kLanes)
     for (int64_t l = 0; l < kLanes; ++l) {
-      const double d = static_cast<double>(p[i + l]) - mean;
+      const double d = static_cast<double>(p[i + l]) - shift - mean;
       lanes[l] += d * d;
     }
   for (int64_t l = 0; i < n; ++i, ++l) {
-    const double d = static_cast<double>(p[i]) - mean;
+    const double d = static_cast<double>(p[i]) - shift - mean;
     lanes[l] += d * d;
   }
   double squares = 0;
@@ -56,19 +69,19 @@ Moments of_block(const T* p, int64_t n) {
 }
 
 template <class T>
-Moments of_row(const T* p, int64_t n) {
+Moments of_row(const T* p, int64_t n, double shift) {
   Moments all;
-  for (int64_t i = 0; i < n; i += kBlock) all.merge(of_block(p + i, std::min(kBlock, n - i)));
+  for (int64_t i = 0; i < n; i += kBlock) all.merge(of_block(p + i, std::min(kBlock, n - i), shift));
   return all;
 }
 
 template <class T>
-void finish(const MomentsArgs& a, int64_t at, const Moments& m) {
+void finish(const MomentsArgs& a, int64_t at, const Moments& m, double shift) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   // As in PyTorch: division by zero where there are no degrees of freedom.
   const double variance = m.n == 0 ? nan : m.squares / std::max(0.0, m.n - a.correction);
   static_cast<T*>(a.variance)[at] = static_cast<T>(a.root ? std::sqrt(variance) : variance);
-  if (a.mean) static_cast<T*>(a.mean)[at] = static_cast<T>(m.n == 0 ? nan : m.mean);
+  if (a.mean) static_cast<T*>(a.mean)[at] = static_cast<T>(m.n == 0 ? nan : shift + m.mean);
 }
 
 template <class T>
@@ -80,14 +93,16 @@ void rows(const MomentsArgs& a) {
                [&](int64_t lo, int64_t hi) {
                  for (int64_t t = lo; t < hi; ++t) {
                    const int64_t begin = (t % parts) * kPart;
-                   partial[static_cast<size_t>(t)] =
-                       of_row(in + (t / parts) * a.n + begin, std::min(kPart, a.n - begin));
+                   const T* row = in + (t / parts) * a.n;
+                   if (begin < a.n)
+                     partial[static_cast<size_t>(t)] =
+                         of_row(row + begin, std::min(kPart, a.n - begin), shift_of(row[0]));
                  }
                });
   for (int64_t o = 0; o < a.outer; ++o) {
     Moments all;
     for (int64_t part = 0; part < parts; ++part) all.merge(partial[static_cast<size_t>(o * parts + part)]);
-    finish<T>(a, o, all);
+    finish<T>(a, o, all, a.n > 0 ? shift_of(in[o * a.n]) : 0);
   }
 }
 
@@ -101,24 +116,27 @@ void columns(const MomentsArgs& a) {
                    const int64_t o = t / blocks, j = (t % blocks) * kWidth;
                    const int64_t width = std::min(kWidth, a.inner - j);
                    Moments all[kWidth];
-                   double sum[kWidth], squares[kWidth];
+                   double sum[kWidth], squares[kWidth], shift[kWidth];
+                   for (int64_t c = 0; c < width; ++c)
+                     shift[c] = a.n > 0 ? shift_of(in[o * a.n * a.inner + j + c]) : 0;
                    for (int64_t begin = 0; begin < a.n; begin += kRows) {
                      const int64_t end = std::min(a.n, begin + kRows);
                      const T* p = in + o * a.n * a.inner + j;
                      std::fill(sum, sum + width, 0.0);
                      std::fill(squares, squares + width, 0.0);
                      for (int64_t r = begin; r < end; ++r)
-                       for (int64_t c = 0; c < width; ++c) sum[c] += static_cast<double>(p[r * a.inner + c]);
+                       for (int64_t c = 0; c < width; ++c)
+                         sum[c] += static_cast<double>(p[r * a.inner + c]) - shift[c];
                      const double n = static_cast<double>(end - begin);
                      for (int64_t c = 0; c < width; ++c) sum[c] /= n;
                      for (int64_t r = begin; r < end; ++r)
                        for (int64_t c = 0; c < width; ++c) {
-                         const double d = static_cast<double>(p[r * a.inner + c]) - sum[c];
+                         const double d = static_cast<double>(p[r * a.inner + c]) - shift[c] - sum[c];
                          squares[c] += d * d;
                        }
                      for (int64_t c = 0; c < width; ++c) all[c].merge({n, sum[c], squares[c]});
                    }
-                   for (int64_t c = 0; c < width; ++c) finish<T>(a, o * a.inner + j + c, all[c]);
+                   for (int64_t c = 0; c < width; ++c) finish<T>(a, o * a.inner + j + c, all[c], shift[c]);
                  }
                });
 }

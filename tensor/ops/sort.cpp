@@ -14,7 +14,7 @@ std::pair<Tensor, Tensor> sort(const Tensor& source, int64_t dim, bool descendin
   TAPIR_CHECK_AS(ValueError, k >= -1 && k <= m.n, "{}: k = {} is out of range for dimension {} of sizes {}",
                  op, k, dim, x.sizes());
   Dims sizes = l.sizes;
-  if (k < 0) k = m.n;
+  if (k < 0 || l.dim() == 0) k = m.n;  // a tensor without dimensions cannot lose its element
   if (l.dim() > 0) sizes[d] = k;
   Tensor values = Tensor::empty(sizes, x.dtype(), x.device());
   Tensor indices = Tensor::empty(sizes, kInt64, x.device());

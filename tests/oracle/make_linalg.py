@@ -59,7 +59,8 @@ def products():
         table.case("cross", [r(3, 2, 3), r(3, 2, 3)], lambda a, b: torch.cross(a, b, dim=-1), dim=-1)
         table.case("linalg_cross", [r(3, 2), r(3, 1)], lambda a, b: L.cross(a, b, dim=0), dim=0)
         for s in ((3, 3), (2, 4), (4, 2), (0, 3)):
-            table.case("trace", [r(*s)], torch.trace)
+            # torch.trace's own gradient of a tall matrix also fills places below its last row's diagonal.
+            table.case("trace", [r(*s)], lambda x: x.diagonal().sum() if s[0] > s[1] else torch.trace(x))
         for p in (0.5, 1.0, 2.0, 3.0, math.inf):
             table.case("cdist", [r(3, 4), r(2, 4)], lambda a, b: torch.cdist(a, b, p), p=p)
         table.case("cdist", [r(2, 1, 3, 2), r(3, 2, 2)], torch.cdist)
@@ -108,8 +109,10 @@ def linalg():
                                                                  L.eigh(symmetric(x), uplo)[1].abs()), uplo=uplo)
                     table.case("eigvalsh", [regular(*s)], lambda x: L.eigvalsh(symmetric(x), uplo), uplo=uplo)
         table.case("det", [-regular(3, 3)], L.det)
-        table.case("det_singular", [torch.tensor([[1, 2, 3], [2, 4, 6], [1, 0, 1]], dtype=d)], L.det)
-        table.case("det_singular", [torch.zeros(2, 2, dtype=d)], L.det)
+        # By Laplace's expansion: the gradient, the cofactors, is not zero, as that of L.det is here.
+        table.case("det_singular", [torch.tensor([[1, 2, 3], [2, 4, 6], [1, 0, 1]], dtype=d)],
+                   lambda x: (x[0] * torch.cross(x[1], x[2], dim=0)).sum())
+        table.case("det_singular", [torch.zeros(2, 2, dtype=d)], lambda x: x[0, 0] * x[1, 1] - x[0, 1] * x[1, 0])
         table.case("slogdet", [torch.zeros(2, 2, dtype=d)], L.slogdet, grad=False)
         table.case("logdet", [regular(3, 3) @ regular(3, 3) + 2 * torch.eye(3, dtype=d)], torch.logdet)
         for a, b, left in (((3, 3), (3,), 1), ((3, 3), (3, 2), 1), ((3, 3), (2, 3), 0), ((2, 3, 3), (2, 3), 1),
