@@ -190,6 +190,10 @@ void EngineRun::capture(const std::vector<Edge>& roots, const std::vector<Edge>&
 }
 
 void EngineRun::push_ready(Node* n) {
+  if (TAPIR_UNLIKELY(n->waits_ && !n->hooks_ && !filtered_ && !create_graph_ && foreign_.empty())) {
+    waiting_.push_back(n);
+    return;
+  }
   if (!next_) {
     next_ = n;
     return;
@@ -226,10 +230,55 @@ void EngineRun::run(const std::vector<Edge>& roots, std::vector<Tensor> grads) {
   for (size_t i = 0; i < roots.size(); ++i) {
     Node* n = roots[i].function.get();
     if (!n || !needed(n) || dependencies(n) != 0) continue;
-    if (n != next_ && std::find(ready_.begin(), ready_.end(), n) == ready_.end()) push_ready(n);
+    const auto among = [n](const std::vector<Node*>& nodes) {
+      return std::find(nodes.begin(), nodes.end(), n) != nodes.end();
+    };
+    if (n != next_ && !among(ready_) && !among(waiting_)) push_ready(n);
   }
-  while (Node* n = pop_ready()) execute(n);
+  do {
+    while (Node* n = pop_ready()) execute(n);
+  } while (run_waiting());
   finished_ = true;
+}
+
+// Runs the last waiting node and its company; false where none waits.
+bool EngineRun::run_waiting() {
+  if (waiting_.empty()) return false;
+  const void* company = waiting_.back()->company();
+  std::vector<Node*> nodes;
+  std::erase_if(waiting_, [&](Node* n) {
+    if (n->company() != company) return false;
+    nodes.push_back(n);
+    return true;
+  });
+  if (nodes.size() == 1) {
+    execute(nodes[0]);
+    return true;
+  }
+  std::vector<Together> together;
+  together.reserve(nodes.size());
+  for (Node* n : nodes) {
+    GradBuffer& b = n->outputs_[0].buffer;
+    if (TAPIR_UNLIKELY(b.pending != nullptr)) flush(n, 0, b);
+    if (!b.grad.defined()) continue;
+    try {
+      n->check_saved();
+    } catch (Error& e) {
+      add_node_context(e, *n);
+      throw;
+    }
+    together.push_back({n, std::move(b.grad), GradSink(*this, *n)});
+  }
+  if (!together.empty()) {
+    try {
+      together[0].node->backward_together(together);
+    } catch (Error& e) {
+      add_node_context(e, *together[0].node);
+      throw;
+    }
+  }
+  for (Node* n : nodes) finish(n);
+  return true;
 }
 
 // The usual node: one output, nobody else's, no hook.

@@ -64,6 +64,15 @@ class EngineRun {
     std::vector<GradBuffer> buffers;
   };
 
+  // Note [Nodes that wait]
+  //
+  // The gradient of a row that was multiplied with a large weight is bound by the reading of the weight.
+  // Where a loop or a recursion multiplies one weight with a row at a time, many such gradients become ready
+  // before anything needs the first one: the losses of all steps, the nodes on one level of a tree. So the
+  // node of such a product waits until nothing else is ready, and then runs together with all that wait for
+  // the same weight. It does not wait where hooks or a restricted run could see the order, nor under
+  // create_graph.
+
   bool owns(const Node* n) const { return n->run_.load(std::memory_order_relaxed) == this; }
   uint32_t& dependencies(Node* n) {
     return owns(n) ? n->dependencies_ : foreign_.find(n)->second.dependencies;
@@ -80,6 +89,7 @@ class EngineRun {
   void push_ready(Node* n);
   Node* pop_ready();
   void execute(Node* n);
+  bool run_waiting();
   void execute_general(Node* n);
   void call_backward(Node* n, Grads grads);
   void finish(Node* n);
@@ -98,8 +108,9 @@ class EngineRun {
   bool finished_ = false;
   bool filtered_ = false, accumulate_ = true;
   std::vector<Node*> claimed_;
-  std::vector<Node*> ready_;  // a heap
-  Node* next_ = nullptr;      // ready too: spares the heap in a chain
+  std::vector<Node*> ready_;    // a heap
+  Node* next_ = nullptr;        // ready too: spares the heap in a chain
+  std::vector<Node*> waiting_;  // ready, but see Note [Nodes that wait]
   std::unordered_map<Node*, Foreign> foreign_;
   std::unordered_set<Node*> needed_;
   std::unordered_map<Node*, std::vector<std::pair<uint32_t, size_t>>> targets_;

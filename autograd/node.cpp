@@ -34,6 +34,10 @@ void Node::dispose() {
   queue.draining = false;
 }
 
+void Node::backward_together(std::span<Together> nodes) {
+  for (Together& t : nodes) t.node->backward(Grads(&t.grad, 1), t.sink);
+}
+
 std::vector<Edge> Node::next_edges() const { return std::vector<Edge>(edges_, edges_ + num_edges_); }
 
 unsigned Node::add_hook(uint32_t output_nr, std::function<Tensor(const Tensor&)> hook, bool keeps) {

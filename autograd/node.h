@@ -100,6 +100,13 @@ class GradSink {
   Node& node_;
 };
 
+/// A node that runs together with others; see Node::backward_together.
+struct Together {
+  Node* node;
+  Tensor grad;
+  GradSink sink;
+};
+
 /// One operation of the graph. Its edges lead to the operations that made its inputs.
 class TAPIR_API Node : public AutogradSlot {
  public:
@@ -112,6 +119,12 @@ class TAPIR_API Node : public AutogradSlot {
   /// Given the gradients of the outputs (undefined: zero), puts those of the inputs into the sink. A node
   /// with one output is not called for an undefined gradient.
   virtual void backward(Grads grads, GradSink& sink) = 0;
+  /// For a node with one output that called wait(): backward() of all `nodes`, which have the same company().
+  virtual void backward_together(std::span<Together> nodes);
+  /// What nodes that wait do together: those that read the same weight, which this identifies.
+  virtual const void* company() const { return nullptr; }
+  /// Throws what backward() would where a saved tensor was changed or freed.
+  virtual void check_saved() const {}
   /// Frees what was saved, after a backward without retain_graph.
   virtual void release_saved() {}
 
@@ -141,6 +154,10 @@ class TAPIR_API Node : public AutogradSlot {
   void dispose() override;
 
  protected:
+  /// Lets this node wait, once it is ready, until nothing else is: see Note [Nodes that wait] in
+  /// engine_run.h.
+  void wait() { waits_ = true; }
+
   Node(Kind kind, Edge* edges, size_t num_edges, NodeOutput* outputs, size_t num_outputs)
       : AutogradSlot(kind),
         num_edges_(static_cast<uint32_t>(num_edges)),
@@ -171,6 +188,7 @@ class TAPIR_API Node : public AutogradSlot {
   // instead.
   std::atomic<EngineRun*> run_{nullptr};
   uint32_t dependencies_ = 0;  ///< edges of this run that have not yet delivered
+  bool waits_ = false;
   Node* next_disposed_ = nullptr;
 };
 
@@ -228,6 +246,9 @@ class NodeOf : public Node {
   void save_input(size_t i, const Tensor& t) { saved_[i].save_input(t); }
   void save_output(size_t i, const Tensor& t, uint32_t output_nr = 0) { saved_[i].save_output(t, output_nr); }
   Tensor saved(size_t i) const { return saved_[i].unpack(*this); }
+  void check_saved() const override {
+    for (const SavedTensor& s : saved_) s.unpack(*this);
+  }
 
  private:
   Edge edge_storage_[kInputs ? kInputs : 1];

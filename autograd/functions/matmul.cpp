@@ -4,6 +4,7 @@
 #include "tapir/autograd/functions/reduce.h"
 #include "tapir/autograd/functions/view.h"
 #include "tapir/tensor/error_format.h"
+#include "tapir/tensor/ops/index.h"
 #include "tapir/tensor/ops/matmul.h"
 
 namespace tapir {
@@ -169,6 +170,29 @@ namespace {
 
 struct LinearBackward final : NodeOf<3, 2> {
   const char* name() const override { return "LinearBackward"; }
+  /// Waits for others with the same weight where a product is bound by the reading of it.
+  void describe(const Tensor& x, const Tensor& w) {
+    weight = w.impl();
+    if (w.numel() >= kLargeWeight && x.numel() <= kFewRows * x.size(-1) && tapir::requires_grad(x)) wait();
+  }
+  const void* company() const override { return weight; }
+  void backward_together(std::span<Together> nodes) override {
+    std::vector<Tensor> gradients, inputs;
+    for (const Together& t : nodes) gradients.push_back(as_rows(t.grad));
+    const Tensor g = raw::cat(gradients, 0), product = raw::matmul(g, saved(1));
+    int64_t row = 0;
+    for (size_t i = 0; i < nodes.size(); ++i) {
+      GradSink& sink = nodes[i].sink;
+      const int64_t rows = gradients[i].size(0);
+      Dims sizes = nodes[i].grad.layout_of().sizes;
+      sizes[sizes.size() - 1] = product.size(1);
+      sink.set(0, view(narrow(product, 0, row, rows), sizes));
+      row += rows;
+      if (sink.wants(1)) inputs.push_back(as_rows(static_cast<LinearBackward*>(nodes[i].node)->saved(0)));
+      if (sink.wants(2)) sink.add_row_sum(2, gradients[i]);
+    }
+    if (!inputs.empty()) nodes[0].sink.add_product(1, raw::cat(inputs, 0), g);
+  }
   void backward(Grads grads, GradSink& sink) override {
     const Tensor& g = grads[0];
     if (sink.wants(0)) sink.set(0, matmul(g, saved(1)));
@@ -182,6 +206,10 @@ struct LinearBackward final : NodeOf<3, 2> {
       if (sink.wants(2)) sink.set(2, sum(rows, 0));
     }
   }
+
+ private:
+  static constexpr int64_t kLargeWeight = 1 << 15, kFewRows = 16;
+  const void* weight = nullptr;
 };
 
 }  // namespace
@@ -193,7 +221,11 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
     return bias.defined() ? add(y, bias) : y;
   }
   Tensor y = raw::linear(x, w, bias);
-  if (recording(x, w, bias)) save_factors(record<LinearBackward>(TAPIR_HERE, y, x, w, bias), x, w);
+  if (recording(x, w, bias)) {
+    auto* node = record<LinearBackward>(TAPIR_HERE, y, x, w, bias);
+    save_factors(node, x, w);
+    node->describe(x, w);
+  }
   return y;
 }
 
