@@ -7,6 +7,9 @@ Libtorch runs at its best: of 1 and 2 threads (up to this machine's cores) and o
 told, the fastest for each workload is found first, and its malloc keeps its memory. Tapir runs as it comes.
 
   benchmarks/run.py [--only NAME]... [--rounds N] [--seconds S] [--busy] [--smoke] [--json FILE] [--torch-dir DIR]
+                    [--data DIR]
+
+With --data, a folder that holds text/dev.txt, trees/train.txt and tags/dev.txt, it trains whole programs on them too.
 """
 import argparse
 import datetime
@@ -54,6 +57,15 @@ WORKLOADS = [
     ("mm, n = 64", "mm", "mm/n64", 1.0, True),
     ("mm, n = 256", "mm", "mm/n256", 1.0, True),
     ("mm, n = 1024", "mm", "mm/n1024", 1.0, True),
+]
+# (row, case of bench_programs, unit, least of them per second)
+PROGRAMS = [
+    ("language model, LSTM 128/256, softmax over all words at each step, Adam", "lm", "words", 4000),
+    ("the same over batches of 16 sentences", "lm_batched", "words", 20000),
+    ("binary Tree-LSTM 128/128, Adam", "tree_lstm", "trees", 550),
+    ("the same with sparse embeddings", "tree_lstm_sparse", "trees", 2500),
+    ("bidirectional LSTM tagger, Adam", "tagger", "words", 40000),
+    ("the same with sparse embeddings", "tagger_sparse", "words", 90000),
 ]
 BARE_BAR = 1 / 0.85  # at least 85 % of what a bare loop over mapped memory reaches
 BLAS_BAR = 1.05      # within 5 % of the better of OpenBLAS and oneDNN called directly
@@ -122,8 +134,10 @@ def candidates(products, malloc=None):
 
 
 def run_program(side, program, cases, configuration, seconds, repeats=5):
-    """One process over `cases`: {case: {"median_ns": ..., "value": ...}}."""
-    command = [BUILD / side / f"bench_{program}", "--seconds", str(seconds), "--repeats", str(repeats)]
+    """One process over `cases`: {case: {"median_ns": ..., "value": ...}}. `program` may carry a first argument."""
+    program, _, argument = program.partition(" ")
+    command = [BUILD / side / f"bench_{program}", *([argument] if argument else []),
+               "--seconds", str(seconds), "--repeats", str(repeats)]
     for case in cases:
         command += ["--case", case]
     environment = clean_environment() | configuration.environment
@@ -168,6 +182,22 @@ def against_libtorch(label, program, case, bar, products, options):
     same = all(abs(x - y) <= 1e-3 * abs(x) for x, y in values)
     note = "" if same else "computed different values: " + ", ".join(f"{x:g} and {y:g}" for x, y in sorted(values))
     return time_row(label, f"libtorch, {best.name}", theirs, ours, bar, note=note) | ({} if same else {"pass": False})
+
+
+def program_rows(options, wanted):
+    """Whole programs on real text, in units per second."""
+    listing = subprocess.run([BUILD / "tapir" / "bench_programs", options.data, "--list"], stdout=subprocess.PIPE, text=True,
+                             check=True, env=clean_environment()).stdout
+    cases = {line.split("/")[1]: line for line in listing.splitlines()}
+    for label, name, unit, least in PROGRAMS:
+        if not wanted(label, cases[name]):
+            continue
+        units = int(cases[name].partition("units=")[2])
+        row = against_libtorch(label, f"programs {options.data}", cases[name], units / least, True, options)
+        rate = {side: units / row[side + "_ns"] * 1e9 for side in ("reference", "tapir")}
+        agree = "computed" not in row["note"]
+        yield row | {"unit": unit, "least_rate": least, "rates": rate, "bar": None,
+                     "pass": agree and rate["tapir"] >= least}
 
 
 def against_bare_loop(label, case, options):
@@ -343,6 +373,10 @@ def table(rows, busy):
         if "tapir_bytes" in r:
             theirs, ours = figure_bytes(r["reference_bytes"]), figure_bytes(r["tapir_bytes"])
             ratio, bar = f"{r['ratio']:.3g}", figure_bytes(r["limit_bytes"])
+        elif "rates" in r:
+            theirs, ours = (f"{r['rates'][side]:,.0f} {r['unit']}/s" for side in ("reference", "tapir"))
+            ratio = f"{r['ratio']:.3g} ({r['least']:.3g}–{r['greatest']:.3g})"
+            bar = f"at least {r['least_rate']:,} {r['unit']}/s"
         else:
             theirs, ours = figure_ns(r["reference_ns"]), figure_ns(r["tapir_ns"])
             ratio = f"{r['ratio']:.3g} ({r['least']:.3g}–{r['greatest']:.3g})"
@@ -366,6 +400,7 @@ def main():
     parser.add_argument("--json", metavar="FILE", help="write the rows there as well")
     parser.add_argument("--torch-dir", default=os.environ.get("Torch_DIR"),
                         help="folder of libtorch's TorchConfig.cmake (default: $Torch_DIR, or where CMake finds it)")
+    parser.add_argument("--data", metavar="DIR", help="train whole programs on the text, trees and tags in DIR too")
     parser.add_argument("--no-build", action="store_true", help="take the programs as they are")
     options = parser.parse_args()
     if options.smoke:
@@ -399,6 +434,9 @@ def main():
                 add([against_bare_loop(label + ", against a bare loop", case, options)])
             if program == "mm":
                 add([against_blas(label + ", against BLAS", int(case.partition("/n")[2]), options)])
+        if options.data:
+            for row in program_rows(options, wanted):
+                add([row])
         for name, measure in (("compile", compile_time), ("size", library_size), ("startup", start_up)):
             if wanted(name):
                 add(measure(options))

@@ -214,7 +214,8 @@ Tensor einsum(std::string_view text, TensorList operands, IntArrayRef path) {
             ShapeError, x.size(static_cast<int64_t>(d)) == x.size(static_cast<int64_t>(e)),
             "einsum: operand {} has sizes {}; '{}' takes a diagonal of dimensions that differ in size", i,
             operands[i].sizes(), text);
-        x = movedim(diagonal(x, 0, static_cast<int64_t>(d), static_cast<int64_t>(e)), -1, static_cast<int64_t>(d));
+        x = movedim(diagonal(x, 0, static_cast<int64_t>(d), static_cast<int64_t>(e)), -1,
+                    static_cast<int64_t>(d));
         at.erase(at.begin() + static_cast<std::ptrdiff_t>(e));
       }
     Dims order, sizes = Dims::filled(static_cast<size_t>(places), 1);
