@@ -94,6 +94,58 @@ PaddedExample pad_examples(const std::vector<Example<>>& examples, const PadOpti
   return batch;
 }
 
+PackedExample pack_examples(const std::vector<Example<>>& examples) {
+  TAPIR_CHECK_AS(ValueError, !examples.empty(), "pack: got no example, expected at least one");
+  const auto batch = static_cast<int64_t>(examples.size());
+  std::vector<Tensor> data, targets;
+  PackedExample packed;
+  packed.lengths = Tensor::empty({batch}, kInt64);
+  int64_t* const lengths = packed.lengths.data_ptr<int64_t>();
+  int64_t rows = 0;
+  for (int64_t i = 0; i < batch; ++i) {
+    const Example<>& e = examples[static_cast<size_t>(i)];
+    TAPIR_CHECK_AS(ShapeError, e.data.defined() && e.data.dim() > 0 && e.data.sizes()[0] > 0,
+                   "pack: example {} is no sequence of at least one step", i);
+    data.push_back(e.data);
+    targets.push_back(e.target);
+    rows += lengths[i] = e.data.sizes()[0];
+  }
+  check_alike(data, 1, "pack");
+  packed.sorted_indices = Tensor::empty({batch}, kInt64);
+  packed.unsorted_indices = Tensor::empty({batch}, kInt64);
+  int64_t* const order = packed.sorted_indices.data_ptr<int64_t>();
+  std::iota(order, order + batch, int64_t{0});
+  std::stable_sort(order, order + batch, [&](int64_t a, int64_t b) { return lengths[a] > lengths[b]; });
+  for (int64_t j = 0; j < batch; ++j) packed.unsorted_indices.data_ptr<int64_t>()[order[j]] = j;
+  packed.batch_sizes = Tensor::empty({lengths[order[0]]}, kInt64);
+  int64_t* const sizes = packed.batch_sizes.data_ptr<int64_t>();
+  for (int64_t t = 0, running = batch; t < packed.batch_sizes.numel(); ++t) {
+    while (lengths[order[running - 1]] <= t) --running;
+    sizes[t] = running;
+  }
+
+  const auto pack = [&](const std::vector<Tensor>& sequences) {
+    std::vector<int64_t> shape = sequences[0].sizes().vec();
+    shape[0] = rows;
+    const Tensor out = Tensor::empty(shape, sequences[0].dtype(), sequences[0].device());
+    int64_t row = 0;
+    for (int64_t t = 0; t < packed.batch_sizes.numel(); ++t)
+      for (int64_t j = 0; j < sizes[t]; ++j) {
+        const Tensor& s = sequences[static_cast<size_t>(order[j])];
+        raw::copy_into(out.alias(out.layout_of().select(0, row++)), s.alias(s.layout_of().select(0, t)));
+      }
+    return out;
+  };
+  packed.data = pack(data);
+  if (same_lengths(examples)) {
+    check_alike(targets, 1, "pack");
+    packed.target = pack(targets);
+  } else {
+    packed.target = stack_tensors(targets);
+  }
+  return packed;
+}
+
 Tensor channel_values(ArrayRef<double> values, const char* name) {
   TAPIR_CHECK_AS(ValueError, !values.empty(), "Normalize: got no {}, expected one value or one per channel",
                  name);

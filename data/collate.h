@@ -39,6 +39,22 @@ struct PaddedExample {
 /// Pads data and, where every target is a sequence as long as its data, targets.
 TAPIR_API PaddedExample pad_examples(const std::vector<Example<>>& examples, const PadOptions& options = {});
 
+/// A batch of sequences without padding, as the parts of an nn::utils::rnn::PackedSequence:
+///   rnn::PackedSequence(batch.data, batch.batch_sizes, batch.sorted_indices, batch.unsorted_indices)
+struct PackedExample {
+  Tensor data;  ///< (N, ...): step by step, of each step one row per sequence that is that long
+  /// (N, ...) in the same order where each target is as long as its sequence, else the targets stacked in the
+  /// examples' order: (B, ...).
+  Tensor target;
+  Tensor batch_sizes;       ///< (T) int64: rows per step
+  Tensor sorted_indices;    ///< (B) int64: which example is the j-th longest
+  Tensor unsorted_indices;  ///< (B) int64: the inverse
+  Tensor lengths;           ///< (B) int64, in the examples' order
+};
+/// Packs data and, where every target is a sequence as long as its data, targets. Throws ShapeError for an
+/// empty sequence, and as pad_examples does.
+TAPIR_API PackedExample pack_examples(const std::vector<Example<>>& examples);
+
 /// For transforms::Normalize.
 TAPIR_API Tensor channel_values(ArrayRef<double> values, const char* name);
 TAPIR_API Tensor normalize(const Tensor& input, const Tensor& mean, const Tensor& stddev);

@@ -9,6 +9,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <set>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -17,7 +18,9 @@
 #include "tapir/data/iterator.h"
 #include "tapir/data/queue.h"
 #include "tapir/data/sampler.h"
+#include "tapir/data/state.h"
 #include "tapir/tensor/args.h"
+#include "tapir/tensor/generator_scope.h"
 
 namespace tapir::data {
 
@@ -64,10 +67,57 @@ namespace detail {
 TAPIR_API void check_iteration(bool current, bool joined);
 [[noreturn]] TAPIR_API TAPIR_COLD void copies_failure(size_t workers);
 [[noreturn]] TAPIR_API TAPIR_COLD void unknown_size_failure();
+
+/// A seed of one's own for number `number`.
+TAPIR_API uint64_t mix(uint64_t seed, uint64_t number);
+/// The same from a generator's state.
+TAPIR_API uint64_t seed_of(const std::vector<uint8_t>& generator_state, uint64_t number);
+
+/// Where a loader stands. An epoch is described by how it began and by the batches that were taken since; to
+/// resume it is begun again in the same way, and those batches are passed over.
+struct TAPIR_API Epoch {
+  uint64_t number = 0;             ///< epochs begun so far
+  uint64_t seed = 0;               ///< of what is drawn while batches are read
+  std::vector<uint8_t> generator;  ///< the default generator when the epoch began
+  State source;                    ///< the sampler or the stateful dataset before it began
+  uint64_t below = 0;              ///< batches that were taken: these
+  std::set<uint64_t> beyond;       ///< and, where the order is not kept, these
+
+  void begin(State source_state);
+  bool taken(uint64_t batch) const;
+  void take(uint64_t batch);
+  State state_dict(bool within, const FullDataLoaderOptions& options) const;
+  /// Returns whether the state is one within an epoch.
+  bool load(const State& state, const FullDataLoaderOptions& options);
+};
+
+/// The default generator as it was, and back again at the end.
+class TAPIR_API GeneratorRewind {
+ public:
+  explicit GeneratorRewind(const std::vector<uint8_t>& state);
+  ~GeneratorRewind();
+
+ private:
+  std::vector<uint8_t> now_;
+};
+
+template <class T>
+State state_of(const T& source) {
+  if constexpr (requires { source.state_dict(); }) return source.state_dict();
+  return {};
+}
+template <class T>
+void load_state_of(T& source, const State& state) {
+  if constexpr (requires { source.load_state_dict(state); }) source.load_state_dict(state);
+}
 }  // namespace detail
 
 /// What the two kinds of loader share. Destroying one, in the middle of an epoch too, waits only for the
 /// batches that are being read at that moment.
+///
+/// What is drawn from the default generator while a batch is read (random augmentation) comes from a stream
+/// that belongs to the batch: it is the same whatever the number of workers, and the program's own stream
+/// goes on as if nothing had been drawn.
 template <class Dataset, class Batch, class Request>
 class DataLoaderBase {
  public:
@@ -78,17 +128,26 @@ class DataLoaderBase {
   DataLoaderBase(const DataLoaderBase&) = delete;
   DataLoaderBase& operator=(const DataLoaderBase&) = delete;
 
-  /// Begins an epoch. One that was left in the middle is given up; its iterators throw ValueError from then
-  /// on.
+  /// Begins an epoch, or goes on with the one that load_state_dict was given. One that was left in the middle
+  /// is given up; its iterators throw ValueError from then on.
   Iterator<Batch> begin() {
     detail::check_iteration(true, joined_);
-    if (queue_) queue_->clear();
-    ++epoch_;
-    exhausted_ = false;
-    reset();
-    if (queue_) prefetch(options_.max_jobs);
-    return Iterator<Batch>([this, epoch = epoch_] {
-      detail::check_iteration(epoch == epoch_, joined_);
+    stop();
+    if (resumes_) {
+      resumes_ = false;
+      const detail::GeneratorRewind rewind(at_.generator);
+      reset();
+      pending_ = next_request();
+      if (queue_) prefetch(options_.max_jobs);
+    } else {
+      at_.begin(source_state());
+      reset();
+      if (queue_) prefetch(options_.max_jobs);
+    }
+    const auto token = std::make_shared<char>();
+    iteration_token_ = token;
+    return Iterator<Batch>([this, iteration = iteration_, token] {
+      detail::check_iteration(iteration == iteration_, joined_);
       return next();
     });
   }
@@ -100,6 +159,28 @@ class DataLoaderBase {
   }
   const FullDataLoaderOptions& options() const noexcept { return options_; }
 
+  /// Where it stands: which batches of this epoch were taken, the one in the loop's hands among them. Taken
+  /// between epochs, or after a loop that was left, it says that the next epoch comes next.
+  State state_dict() const {
+    const bool within = resumes_ || (!exhausted_ && !iteration_token_.expired());
+    if (within) return at_.state_dict(true, options_);
+    detail::Epoch between = at_;
+    between.source = source_state();
+    return between.state_dict(false, options_);
+  }
+  /// Into a loader made with the same dataset, sampler and options (the number of workers may differ), with
+  /// the default generator's state loaded too: the next begin() gives the same batches that would have come
+  /// next. Iterators throw ValueError from then on. Throws ValueError for a state that does not fit, and
+  /// changes nothing then.
+  void load_state_dict(const State& state) {
+    detail::Epoch loaded;
+    const bool within = loaded.load(state, options_);
+    load_source(loaded.source);
+    stop();
+    at_ = std::move(loaded);
+    resumes_ = within;
+  }
+
  protected:
   DataLoaderBase(DataLoaderOptions options, std::vector<Dataset> datasets)
       : options_(options), datasets_(std::move(datasets)) {
@@ -108,47 +189,97 @@ class DataLoaderBase {
   }
   /// One of them for each worker, or one for all.
   Dataset& dataset(size_t worker) { return datasets_[worker < datasets_.size() ? worker : 0]; }
+  const Dataset& dataset() const { return datasets_[0]; }
   /// What to ask the dataset for next; none at the end of the epoch.
   virtual std::optional<Request> get_batch_request() = 0;
   virtual void reset() = 0;
+  /// What says which batches come: the sampler or the dataset.
+  virtual State source_state() const = 0;
+  virtual void load_source(const State& state) = 0;
 
   const FullDataLoaderOptions options_;
 
  private:
+  // A batch of a stateful dataset can be passed over only by reading it.
+  static constexpr bool kMustRead = Dataset::is_stateful;
+
   struct ReadJob final : detail::Job {
-    ReadJob(DataLoaderBase* loader, Request request) : loader(loader), request(std::move(request)) {}
-    void run(size_t worker) override { batch.emplace(loader->dataset(worker).get_batch(std::move(request))); }
+    ReadJob(DataLoaderBase* loader, uint64_t number, Request request)
+        : loader(loader), number(number), request(std::move(request)) {}
+    void run(size_t worker) override { batch.emplace(loader->read(worker, number, std::move(request))); }
     DataLoaderBase* loader;
+    uint64_t number;
     Request request;
     std::optional<typename Dataset::BatchType> batch;
   };
+  struct Numbered {
+    uint64_t number;
+    Request request;
+  };
 
+  typename Dataset::BatchType read(size_t worker, uint64_t number, Request request) {
+    const GeneratorScope scope(detail::mix(at_.seed, number));
+    std::optional<detail::Turn> turn;
+    if constexpr (kMustRead) turn.emplace(turns_, number);
+    return dataset(worker).get_batch(std::move(request));
+  }
   static std::optional<Batch> unwrap(typename Dataset::BatchType batch) { return {std::move(batch)}; }
 
+  void stop() {
+    if (queue_) queue_->clear();
+    turns_.restart();
+    ++iteration_;
+    iteration_token_.reset();
+    pending_.reset();
+    produced_ = 0;
+    exhausted_ = false;
+  }
+  std::optional<Numbered> next_request() {
+    if (pending_) return std::exchange(pending_, std::nullopt);
+    while (auto request = get_batch_request()) {
+      const uint64_t number = produced_++;
+      if (kMustRead || !at_.taken(number)) return Numbered{number, std::move(*request)};
+    }
+    return std::nullopt;
+  }
   std::optional<Batch> next() {
-    if (!queue_) {
-      if (auto request = get_batch_request()) return unwrap(dataset(0).get_batch(std::move(*request)));
-      return std::nullopt;
+    if (queue_) {
+      while (auto job = queue_->pop(options_.timeout)) {
+        prefetch(1);
+        auto& done = static_cast<ReadJob&>(*job);
+        if (at_.taken(done.number)) continue;
+        at_.take(done.number);
+        if (job->error) detail::throw_worker_exception(*job);
+        if (auto batch = unwrap(std::move(*done.batch))) return batch;
+        exhausted_ = true;  // a stateful dataset's end; the jobs behind it give nothing either
+      }
+    } else {
+      while (auto request = next_request()) {
+        const bool before = at_.taken(request->number);
+        at_.take(request->number);
+        auto batch = unwrap(read(0, request->number, std::move(request->request)));
+        if (!batch) break;
+        if (!before) return batch;
+      }
     }
-    while (auto job = queue_->pop(options_.timeout)) {
-      prefetch(1);
-      if (job->error) detail::throw_worker_exception(*job);
-      if (auto batch = unwrap(std::move(*static_cast<ReadJob&>(*job).batch))) return batch;
-      exhausted_ = true;  // a stateful dataset's end; the jobs behind it give nothing either
-    }
+    exhausted_ = true;
     return std::nullopt;
   }
   void prefetch(size_t jobs) {
     for (; jobs > 0 && !exhausted_; --jobs) {
-      auto request = get_batch_request();
+      auto request = next_request();
       if (!request) return;
-      queue_->push(std::make_unique<ReadJob>(this, std::move(*request)));
+      queue_->push(std::make_unique<ReadJob>(this, request->number, std::move(request->request)));
     }
   }
 
   std::vector<Dataset> datasets_;
-  uint64_t epoch_ = 0;
-  bool joined_ = false, exhausted_ = false;
+  detail::Epoch at_;
+  bool joined_ = false, exhausted_ = true, resumes_ = false;
+  uint64_t iteration_ = 0, produced_ = 0;
+  std::weak_ptr<char> iteration_token_;  // expires with the iterators
+  std::optional<Numbered> pending_;
+  detail::Turns turns_;
   std::unique_ptr<detail::JobQueue> queue_;
 };
 
@@ -184,11 +315,13 @@ class StatelessDataLoader
     return indices;
   }
   void reset() override { sampler_.reset(std::nullopt); }
+  State source_state() const override { return detail::state_of(sampler_); }
+  void load_source(const State& state) override { detail::load_state_of(sampler_, state); }
   Sampler sampler_;
 };
 
 /// A loader of a dataset that knows which samples come next. All workers use the same dataset, which must
-/// allow that.
+/// allow that. To resume within an epoch it is begun again and the batches that were taken are read over.
 template <class Dataset>
 class StatefulDataLoader : public DataLoaderBase<Dataset, typename Dataset::BatchType::value_type,
                                                  typename Dataset::BatchRequestType> {
@@ -207,6 +340,8 @@ class StatefulDataLoader : public DataLoaderBase<Dataset, typename Dataset::Batc
   }
   std::optional<BatchRequestType> get_batch_request() override { return this->options_.batch_size; }
   void reset() override { this->dataset(0).reset(); }
+  State source_state() const override { return detail::state_of(this->dataset()); }
+  void load_source(const State& state) override { detail::load_state_of(this->dataset(0), state); }
 };
 
 /// A loader of `dataset` with the batches that `sampler` gives.

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "tapir/data/example.h"
+#include "tapir/data/queue.h"
+#include "tapir/data/state.h"
 
 namespace tapir::data {
 
@@ -78,6 +81,65 @@ class StatefulDataset : public BatchDataset<Self, std::optional<Batch>, Request>
   static constexpr bool is_stateful = true;
   /// Begins a new epoch.
   virtual void reset() = 0;
+  /// libtorch's way to keep a dataset's position. Without overrides they throw ValueError. A loader's
+  /// state_dict needs neither; it calls state_dict() and load_state_dict(state) where a dataset has them, for
+  /// what reset() depends on beside the default generator.
+  virtual void save(serialize::OutputArchive& /*archive*/) const { data::detail::no_archive_failure(); }
+  virtual void load(serialize::InputArchive& /*archive*/) { data::detail::no_archive_failure(); }
+};
+template <class Self, class Batch, class Request>
+serialize::OutputArchive& operator<<(serialize::OutputArchive& archive,
+                                     const StatefulDataset<Self, Batch, Request>& dataset) {
+  dataset.save(archive);
+  return archive;
+}
+template <class Self, class Batch, class Request>
+serialize::InputArchive& operator>>(serialize::InputArchive& archive,
+                                    StatefulDataset<Self, Batch, Request>& dataset) {
+  dataset.load(archive);
+  return archive;
+}
+
+/// Samples that come one after the other, from a file or a socket say: give `next` and `rewind`. The loader's
+/// workers share it and take turns, so batches are the same whatever their number.
+template <class Self, class SingleExample = Example<>>
+class IterableDataset : public StatefulDataset<Self, std::vector<SingleExample>> {
+ public:
+  using ExampleType = SingleExample;
+  /// The next sample; none at the end of the epoch.
+  virtual std::optional<SingleExample> next() = 0;
+  /// Goes back to the first sample.
+  virtual void rewind() = 0;
+  std::optional<std::vector<SingleExample>> get_batch(size_t size) override {
+    const data::detail::InTurn turn;
+    const std::lock_guard lock(*mutex_);
+    std::vector<SingleExample> batch;
+    batch.reserve(size);
+    while (batch.size() < size && !ended_) {
+      data::detail::set_current_sample(given_);
+      if (auto example = next()) {
+        batch.push_back(std::move(*example));
+        ++given_;
+      } else {
+        ended_ = true;
+      }
+    }
+    data::detail::set_current_sample(-1);
+    if (batch.empty()) return std::nullopt;
+    return batch;
+  }
+  void reset() override {
+    const std::lock_guard lock(*mutex_);
+    given_ = 0;
+    ended_ = false;
+    rewind();
+  }
+  std::optional<size_t> size() const override { return std::nullopt; }
+
+ private:
+  std::shared_ptr<std::mutex> mutex_ = std::make_shared<std::mutex>();
+  int64_t given_ = 0;
+  bool ended_ = false;
 };
 
 /// What a transform T makes of a batch of the dataset S.
@@ -110,6 +172,10 @@ class MapDataset : public BatchDataset<MapDataset<SourceDataset, AppliedTransfor
   }
   std::optional<size_t> size() const noexcept override { return dataset_.size(); }
   void reset() requires(is_stateful) { dataset_.reset(); }
+  State state_dict() const requires requires(const SourceDataset& d) { d.state_dict(); }
+  { return dataset_.state_dict(); }
+  void load_state_dict(const State& state) requires requires(SourceDataset& d) { d.load_state_dict(state); }
+  { dataset_.load_state_dict(state); }
   const SourceDataset& dataset() const noexcept { return dataset_; }
   const AppliedTransform& transform() const noexcept { return transform_; }
 
@@ -143,6 +209,12 @@ class SharedBatchDataset
   BatchType get_batch(BatchRequestType request) override { return dataset_->get_batch(std::move(request)); }
   std::optional<size_t> size() const override { return dataset_->size(); }
   void reset() requires(is_stateful) { dataset_->reset(); }
+  State state_dict() const requires requires(const UnderlyingDataset& d) { d.state_dict(); }
+  { return dataset_->state_dict(); }
+  void load_state_dict(const State& state) requires requires(UnderlyingDataset& d) {
+    d.load_state_dict(state);
+  }
+  { dataset_->load_state_dict(state); }
   UnderlyingDataset& operator*() { return *dataset_; }
   const UnderlyingDataset& operator*() const { return *dataset_; }
   UnderlyingDataset* operator->() { return dataset_.get(); }

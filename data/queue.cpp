@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -132,6 +133,50 @@ void JobQueue::clear() {
 
 void throw_worker_exception(const Job& job) { throw WorkerException(job.error, job.worker, job.sample); }
 
+struct Turns::State {
+  std::mutex mutex;
+  std::condition_variable changed;
+  uint64_t now = 0;           // whose turn it is
+  std::set<uint64_t> passed;  // numbers above `now` that have done without
+};
+
+namespace {
+thread_local Turn* current_turn = nullptr;
+}  // namespace
+
+Turns::Turns() : state_(std::make_unique<State>()) {}
+Turns::~Turns() = default;
+void Turns::restart() {
+  const std::lock_guard lock(state_->mutex);
+  state_->now = 0;
+  state_->passed.clear();
+}
+
+Turn::Turn(Turns& turns, uint64_t number) : turns_(*turns.state_), number_(number) { current_turn = this; }
+Turn::~Turn() {
+  current_turn = nullptr;
+  pass();
+}
+void Turn::pass() {
+  if (std::exchange(passed_, true)) return;
+  {
+    const std::lock_guard lock(turns_.mutex);
+    turns_.passed.insert(number_);
+    while (turns_.passed.erase(turns_.now)) ++turns_.now;
+  }
+  turns_.changed.notify_all();
+}
+
+InTurn::InTurn() {
+  if (!current_turn || current_turn->passed_) return;
+  Turns::State& turns = current_turn->turns_;
+  std::unique_lock lock(turns.mutex);
+  turns.changed.wait(lock, [&] { return turns.now == current_turn->number_; });
+}
+InTurn::~InTurn() {
+  if (current_turn) current_turn->pass();
+}
+
 }  // namespace detail
 
 namespace {
@@ -155,36 +200,5 @@ std::string message_of(const std::exception_ptr& error, size_t worker, int64_t s
 WorkerException::WorkerException(std::exception_ptr original, size_t worker, int64_t sample)
     : Error(message_of(original, worker, sample)), original_exception(std::move(original)), sample(sample) {}
 WorkerException::~WorkerException() = default;
-
-FullDataLoaderOptions::FullDataLoaderOptions(const DataLoaderOptions& options)
-    : batch_size(options.batch_size()),
-      workers(options.workers()),
-      max_jobs(options.max_jobs().value_or(2 * workers)),
-      timeout(options.timeout()),
-      enforce_ordering(options.enforce_ordering()),
-      drop_last(options.drop_last()) {
-  TAPIR_CHECK_AS(ValueError, batch_size > 0, "DataLoader: got batch_size 0, expected at least 1");
-  TAPIR_CHECK_AS(ValueError, workers == 0 || max_jobs > 0, "DataLoader: got max_jobs 0, expected at least 1");
-}
-
-namespace detail {
-
-void check_iteration(bool current, bool joined) {
-  TAPIR_CHECK_AS(ValueError, !joined, "DataLoader: got a call of begin() or ++ after join()");
-  TAPIR_CHECK_AS(ValueError, current,
-                 "DataLoader: this iterator's epoch ended when begin() was called again on the same loader");
-}
-void end_iterator_failure() { throw_error<ValueError>("DataLoader: got a use of the iterator past the end"); }
-void copies_failure(size_t workers) {
-  throw_error<ValueError>(
-      "DataLoader: got {} workers for a dataset that cannot be copied; use make_shared_dataset", workers);
-}
-void unknown_size_failure() {
-  throw_error<ValueError>(
-      "make_data_loader: the dataset does not know its size, which this sampler is made with; pass a "
-      "sampler");
-}
-
-}  // namespace detail
 
 }  // namespace tapir::data

@@ -51,4 +51,47 @@ class TAPIR_API JobQueue {
 /// Throws WorkerException with the job's error.
 [[noreturn]] TAPIR_API void throw_worker_exception(const Job& job);
 
+/// An order for jobs that read one dataset at the same time, so that what each gets does not depend on which
+/// is first. Jobs are numbered from 0, each number is used once, and jobs begin in the order of their
+/// numbers.
+class TAPIR_API Turns {
+ public:
+  Turns();
+  ~Turns();
+  /// Numbers begin at 0 again. No job may be running.
+  void restart();
+
+ private:
+  friend class Turn;
+  friend class InTurn;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Gives what the calling thread does the number `number`, until it is destroyed.
+class TAPIR_API Turn {
+ public:
+  Turn(Turns& turns, uint64_t number);
+  ~Turn();
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  friend class InTurn;
+  void pass();
+  Turns::State& turns_;
+  uint64_t number_;
+  bool passed_ = false;
+};
+
+/// Waits until it is the calling thread's turn, which is over when this is destroyed. Nothing happens on a
+/// thread without a Turn.
+class TAPIR_API InTurn {
+ public:
+  InTurn();
+  ~InTurn();
+  InTurn(const InTurn&) = delete;
+  InTurn& operator=(const InTurn&) = delete;
+};
+
 }  // namespace tapir::data::detail

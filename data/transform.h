@@ -104,6 +104,12 @@ class TAPIR_API PadSequences : public BatchTransform<std::vector<Example<>>, Pad
   PadOptions options_;
 };
 
+/// Packs sequences of different lengths into one batch without padding. See pack_examples.
+class TAPIR_API PackSequences : public BatchTransform<std::vector<Example<>>, PackedExample> {
+ public:
+  PackedExample apply_batch(std::vector<Example<>> examples) override { return pack_examples(examples); }
+};
+
 /// Transforms the data of an example and leaves its target alone.
 template <class Target = Tensor>
 class TensorTransform : public Transform<Example<Tensor, Target>, Example<Tensor, Target>> {

@@ -68,11 +68,29 @@ MappedFile::~MappedFile() {
   if (size_ > 0) ::munmap(data_, size_);
 }
 
-AtomicFile::AtomicFile(const std::string& path, const char* op) : path_(resolved(path)), op_(op), fd_(-1) {
+namespace {
+
+// A new name for each try, so that neither another thread's file nor what a crash has left is in the way.
+std::string new_name(const std::string& path) {
   static std::atomic<unsigned> counter{0};
-  // A new name for each try, so that neither another thread's file nor what a crash has left is in the way.
+  return fmt::format("{}.tmp-{}-{}", path, ::getpid(), counter++);
+}
+
+std::string descriptor_path(int fd) { return fmt::format("/proc/self/fd/{}", fd); }
+
+}  // namespace
+
+AtomicFile::AtomicFile(const std::string& path, const char* op) : path_(resolved(path)), op_(op), fd_(-1) {
+#ifdef O_TMPFILE
+  // Without a name until it is whole: a process that is killed leaves nothing behind.
+  fd_ = ::open(folder_of(path_).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+  if (fd_ >= 0 && ::access(descriptor_path(fd_).c_str(), F_OK) != 0) {  // it could not be given one
+    ::close(fd_);
+    fd_ = -1;
+  }
+#endif
   for (int tries = 0; fd_ < 0; ++tries) {
-    temporary_ = fmt::format("{}.tmp-{}-{}", path_, ::getpid(), counter++);
+    temporary_ = new_name(path_);
     fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd_ < 0 && (errno != EEXIST || tries > 100)) throw_errno(op_, path_, "create a file beside");
   }
@@ -102,6 +120,13 @@ void AtomicFile::write(const void* data, size_t bytes) {
 
 void AtomicFile::commit() {
   if (::fsync(fd_) != 0) fail("write");
+  for (int tries = 0; temporary_.empty(); ++tries) {
+    std::string name = new_name(path_);
+    if (::linkat(AT_FDCWD, descriptor_path(fd_).c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0)
+      temporary_ = std::move(name);
+    else if (errno != EEXIST || tries > 100)
+      fail("create a file beside");
+  }
   const int fd = fd_;
   fd_ = -1;
   if (::close(fd) != 0) fail("write");

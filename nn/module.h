@@ -21,6 +21,11 @@
 #include "tapir/tensor/args.h"
 #include "tapir/tensor/tensor.h"
 
+namespace tapir::serialize {
+class OutputArchive;
+class InputArchive;
+}  // namespace tapir::serialize
+
 namespace tapir::nn {
 
 class Module;
@@ -91,6 +96,9 @@ class TAPIR_API Module : public std::enable_shared_from_this<Module> {
   /// unexpected and misfitting entry, and changes nothing then. With strict = false, missing and unexpected
   /// entries are passed over.
   void load_state_dict(const NamedTensors& state, bool strict = true);
+  /// The same to and from an archive (io/archive.h).
+  void save(serialize::OutputArchive& archive) const;
+  void load(serialize::InputArchive& archive);
 
   /// This module as a T, a module type or its holder; null where it is not one.
   template <class T>

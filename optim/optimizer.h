@@ -13,6 +13,11 @@
 #include "tapir/tensor/args.h"
 #include "tapir/tensor/tensor.h"
 
+namespace tapir::serialize {
+class OutputArchive;
+class InputArchive;
+}  // namespace tapir::serialize
+
 namespace tapir::optim {
 
 /// Is shown each value of an options or state object by name: for saving, loading and comparing.
@@ -208,6 +213,9 @@ class TAPIR_API Optimizer {
   /// then.
   void load_state_dict(const OptimizerStateDict& state,
                        const OrderedDict<std::string, Tensor>* names = nullptr);
+  /// The same to and from an archive (io/archive.h), by numbers.
+  void save(serialize::OutputArchive& archive) const;
+  void load(serialize::InputArchive& archive);
 
  protected:
   /// One parameter that has a gradient.

@@ -8,6 +8,7 @@
 #include "tapir/tensor/cpu/random.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/generator_impl.h"
+#include "tapir/tensor/generator_scope.h"
 
 namespace tapir {
 
@@ -140,14 +141,34 @@ DeviceGenerators& device_generators() {
 
 namespace {
 thread_local Generator* thread_generator = nullptr;
-}
+thread_local GeneratorScope* current_scope = nullptr;
+}  // namespace
+
 Generator* detail::exchange_thread_generator(Generator* generator) {
   return std::exchange(thread_generator, generator);
+}
+
+GeneratorScope::GeneratorScope(uint64_t seed)
+    : seed_(seed), outer_(current_scope), outer_generator_(std::exchange(thread_generator, nullptr)) {
+  current_scope = this;
+}
+GeneratorScope::~GeneratorScope() {
+  current_scope = outer_;
+  thread_generator = outer_generator_;
+}
+GeneratorScope* GeneratorScope::current() { return current_scope; }
+Generator& GeneratorScope::generator() {
+  if (!generator_) {
+    generator_.emplace(kCPU);
+    generator_->manual_seed(seed_);
+  }
+  return *generator_;
 }
 
 Generator& default_generator(Device device) {
   if (device.is_cpu()) {
     if (TAPIR_UNLIKELY(thread_generator != nullptr)) return *thread_generator;
+    if (TAPIR_UNLIKELY(current_scope != nullptr)) return current_scope->generator();
     static Generator& generator = *new Generator(kCPU);
     return generator;
   }

@@ -41,6 +41,7 @@ namespace indexing = tapir::indexing;
 namespace linalg = tapir::linalg;
 namespace cuda = tapir::cuda;
 namespace special = tapir::special;
+namespace serialize = tapir::serialize;
 }  // namespace torch
 
 namespace at {

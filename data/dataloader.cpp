@@ -1,0 +1,121 @@
+#include "tapir/data/dataloader.h"
+
+#include <cstring>
+
+#include "tapir/tensor/error_format.h"
+#include "tapir/tensor/generator.h"
+
+namespace tapir::data {
+
+FullDataLoaderOptions::FullDataLoaderOptions(const DataLoaderOptions& options)
+    : batch_size(options.batch_size()),
+      workers(options.workers()),
+      max_jobs(options.max_jobs().value_or(2 * workers)),
+      timeout(options.timeout()),
+      enforce_ordering(options.enforce_ordering()),
+      drop_last(options.drop_last()) {
+  TAPIR_CHECK_AS(ValueError, batch_size > 0, "DataLoader: got batch_size 0, expected at least 1");
+  TAPIR_CHECK_AS(ValueError, workers == 0 || max_jobs > 0, "DataLoader: got max_jobs 0, expected at least 1");
+}
+
+namespace detail {
+
+uint64_t mix(uint64_t seed, uint64_t number) {
+  // SplitMix64 (Steele, Lea and Flood 2014): neighbouring numbers give unrelated seeds.
+  uint64_t x = seed + (number + 1) * 0x9e3779b97f4a7c15;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+  return x ^ (x >> 31);
+}
+
+uint64_t seed_of(const std::vector<uint8_t>& bytes, uint64_t number) {
+  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a, by words
+  for (size_t i = 0; i + 8 <= bytes.size(); i += 8) {
+    uint64_t word;
+    std::memcpy(&word, &bytes[i], 8);
+    hash = (hash ^ word) * 0x100000001b3;
+    hash ^= hash >> 29;
+  }
+  return mix(hash, number);
+}
+
+void Epoch::begin(State source_state) {
+  source = std::move(source_state);
+  generator = default_generator().get_state();
+  seed = seed_of(generator, ++number);
+  below = 0;
+  beyond.clear();
+}
+
+bool Epoch::taken(uint64_t batch) const { return batch < below || beyond.contains(batch); }
+
+void Epoch::take(uint64_t batch) {
+  if (batch == below && beyond.empty()) {
+    ++below;
+  } else if (!taken(batch)) {
+    beyond.insert(batch);
+    while (beyond.erase(below)) ++below;
+  }
+}
+
+State Epoch::state_dict(bool within, const FullDataLoaderOptions& options) const {
+  State state;
+  state.set("epoch", number);
+  state.set("within", within);
+  state.set("batch_size", options.batch_size);
+  if (within) {
+    state.set("generator", generator);
+    state.set("seed", seed);
+    state.set("below", below);
+    state.set("beyond", std::vector<uint64_t>(beyond.begin(), beyond.end()));
+  }
+  state.set("source", source);
+  return state;
+}
+
+bool Epoch::load(const State& state, const FullDataLoaderOptions& options) {
+  Epoch loaded;
+  loaded.number = state.number("epoch");
+  const uint64_t batch_size = state.number("batch_size");
+  TAPIR_CHECK_AS(
+      ValueError, batch_size == options.batch_size,
+      "DataLoader: load_state_dict: the state is that of a loader with batch size {}, this one has "
+      "{}",
+      batch_size, options.batch_size);
+  const bool within = state.number("within") != 0;
+  if (within) {
+    loaded.generator = state.bytes("generator");
+    Generator().set_state(loaded.generator);  // throws for bytes that are none
+    loaded.seed = state.number("seed");
+    loaded.below = state.number("below");
+    for (const uint64_t batch : state.numbers("beyond")) loaded.take(batch);
+  }
+  loaded.source = state.part("source");
+  *this = std::move(loaded);
+  return within;
+}
+
+GeneratorRewind::GeneratorRewind(const std::vector<uint8_t>& state) : now_(default_generator().get_state()) {
+  default_generator().set_state(state);
+}
+GeneratorRewind::~GeneratorRewind() { default_generator().set_state(now_); }
+
+void check_iteration(bool current, bool joined) {
+  TAPIR_CHECK_AS(ValueError, !joined, "DataLoader: got a call of begin() or ++ after join()");
+  TAPIR_CHECK_AS(ValueError, current,
+                 "DataLoader: this iterator's epoch ended when begin() was called again on the same loader");
+}
+void end_iterator_failure() { throw_error<ValueError>("DataLoader: got a use of the iterator past the end"); }
+void copies_failure(size_t workers) {
+  throw_error<ValueError>(
+      "DataLoader: got {} workers for a dataset that cannot be copied; use make_shared_dataset", workers);
+}
+void unknown_size_failure() {
+  throw_error<ValueError>(
+      "make_data_loader: the dataset does not know its size, which this sampler is made with; pass a "
+      "sampler");
+}
+
+}  // namespace detail
+
+}  // namespace tapir::data

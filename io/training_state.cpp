@@ -1,0 +1,225 @@
+#include "tapir/io/training_state.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <unordered_set>
+
+#include "tapir/tensor/error_format.h"
+
+namespace tapir {
+
+using serialize::InputArchive;
+using serialize::OutputArchive;
+
+namespace {
+
+constexpr const char* kGenerator = "generator";
+
+template <class Save>
+void write_nested(OutputArchive& archive, const std::string& name, Save save) {
+  OutputArchive nested;
+  save(nested);
+  archive.write(name, nested);
+}
+
+InputArchive nested(InputArchive& archive, const std::string& name) {
+  InputArchive result;
+  archive.read(name, result);
+  return result;
+}
+
+IValue value(InputArchive& archive, const std::string& name) {
+  IValue result;
+  archive.read(name, result);
+  return result;
+}
+
+Tensor tensor_of(const std::vector<uint8_t>& bytes) {
+  const Tensor t = Tensor::empty({static_cast<int64_t>(bytes.size())}, kUInt8);
+  std::copy(bytes.begin(), bytes.end(), t.data_ptr<uint8_t>());
+  return t;
+}
+
+void load_generator(Generator& generator, InputArchive& archive, const std::string& name) {
+  Tensor t;
+  archive.read(name, t);
+  TAPIR_CHECK_AS(ValueError, t.dtype() == kUInt8, "TrainingState: \"{}\" is {}, expected a generator's bytes",
+                 name, t.dtype());
+  generator.set_state({t.data_ptr<uint8_t>(), t.data_ptr<uint8_t>() + t.numel()});
+}
+
+}  // namespace
+
+TrainingState& TrainingState::add(Part part) {
+  const bool taken = part.name == kGenerator || std::any_of(parts_.begin(), parts_.end(), [&](const Part& p) {
+                       return p.name == part.name;
+                     });
+  TAPIR_CHECK_AS(ValueError, !taken && !part.name.empty() && part.name.find('.') == part.name.npos,
+                 "TrainingState: got the name \"{}\", which {}", part.name,
+                 taken ? "is taken" : "is empty or has a dot");
+  parts_.push_back(std::move(part));
+  return *this;
+}
+
+TrainingState& TrainingState::add(const std::string& name, nn::Module& module) {
+  add(Part{name,
+           [&module](OutputArchive& archive, const std::string& key) {
+             write_nested(archive, key, [&](OutputArchive& a) { module.save(a); });
+           },
+           [&module](InputArchive& archive, const std::string& key) {
+             InputArchive part = nested(archive, key);
+             module.load(part);
+           }});
+  modules_.emplace_back(name, &module);
+  return *this;
+}
+
+std::unique_ptr<nn::NamedTensors> TrainingState::parameter_names(const optim::Optimizer& optimizer) const {
+  auto names = std::make_unique<nn::NamedTensors>();
+  std::unordered_set<const void*> named;
+  for (const auto& [part, module] : modules_)
+    for (const auto& item : module->named_parameters())
+      if (named.insert(item.value().unsafeGetTensorImpl()).second)
+        names->insert(part + '.' + item.key(), item.value());
+  for (const Tensor& p : optimizer.parameters())
+    if (!named.contains(p.unsafeGetTensorImpl())) return nullptr;
+  return names;
+}
+
+TrainingState& TrainingState::add(const std::string& name, optim::Optimizer& optimizer) {
+  return add(Part{name,
+                  [this, &optimizer](OutputArchive& archive, const std::string& key) {
+                    const auto names = parameter_names(optimizer);
+                    const optim::OptimizerStateDict state = optimizer.state_dict(names.get());
+                    write_nested(archive, key, [&](OutputArchive& a) {
+                      for (const auto& item : state.tensors) a.write(item.key(), item.value());
+                      for (const auto& item : state.numbers) a.write(item.key(), IValue(item.value()));
+                    });
+                  },
+                  [this, &optimizer](InputArchive& archive, const std::string& key) {
+                    const InputArchive part = nested(archive, key);
+                    optim::OptimizerStateDict state;
+                    for (const auto& [entry, t] : part.tensors()) state.tensors.insert(entry, t);
+                    for (const auto& [entry, v] : part.values()) state.numbers.insert(entry, v.toDouble());
+                    const auto names = parameter_names(optimizer);
+                    optimizer.load_state_dict(state, names.get());
+                  }});
+}
+
+TrainingState& TrainingState::add(const std::string& name, optim::SchedulerBase& scheduler) {
+  return add(Part{name,
+                  [&scheduler](OutputArchive& archive, const std::string& key) {
+                    write_nested(archive, key, [&](OutputArchive& a) {
+                      for (const auto& item : scheduler.state_dict())
+                        a.write(item.key(), IValue(item.value()));
+                    });
+                  },
+                  [&scheduler](InputArchive& archive, const std::string& key) {
+                    OrderedDict<std::string, double> state;
+                    for (const auto& [entry, v] : nested(archive, key).values())
+                      state.insert(entry, v.toDouble());
+                    scheduler.load_state_dict(state);
+                  }});
+}
+
+TrainingState& TrainingState::add(const std::string& name, Generator& generator) {
+  return add(Part{name,
+                  [&generator](OutputArchive& archive, const std::string& key) {
+                    archive.write(key, tensor_of(generator.get_state()));
+                  },
+                  [&generator](InputArchive& archive, const std::string& key) {
+                    load_generator(generator, archive, key);
+                  }});
+}
+
+TrainingState& TrainingState::add(const std::string& name, int64_t& number) {
+  return add(Part{
+      name, [&number](OutputArchive& archive, const std::string& key) { archive.write(key, IValue(number)); },
+      [&number](InputArchive& archive, const std::string& key) { number = value(archive, key).toInt(); }});
+}
+TrainingState& TrainingState::add(const std::string& name, double& number) {
+  return add(Part{
+      name, [&number](OutputArchive& archive, const std::string& key) { archive.write(key, IValue(number)); },
+      [&number](InputArchive& archive, const std::string& key) { number = value(archive, key).toDouble(); }});
+}
+TrainingState& TrainingState::add(const std::string& name, bool& flag) {
+  return add(Part{
+      name, [&flag](OutputArchive& archive, const std::string& key) { archive.write(key, IValue(flag)); },
+      [&flag](InputArchive& archive, const std::string& key) { flag = value(archive, key).toBool(); }});
+}
+TrainingState& TrainingState::add(const std::string& name, std::string& text) {
+  return add(Part{
+      name, [&text](OutputArchive& archive, const std::string& key) { archive.write(key, IValue(text)); },
+      [&text](InputArchive& archive, const std::string& key) { text = value(archive, key).toStringRef(); }});
+}
+TrainingState& TrainingState::add(const std::string& name, Tensor& tensor) {
+  return add(Part{name,
+                  [&tensor](OutputArchive& archive, const std::string& key) { archive.write(key, tensor); },
+                  [&tensor](InputArchive& archive, const std::string& key) {
+                    Tensor loaded;
+                    archive.read(key, loaded);
+                    tensor = loaded;
+                  }});
+}
+
+TrainingState& TrainingState::add(const std::string& name, std::function<data::State()> get,
+                                  std::function<void(const data::State&)> set) {
+  return add(Part{name,
+                  [get = std::move(get)](OutputArchive& archive, const std::string& key) {
+                    write_nested(archive, key,
+                                 [&](OutputArchive& a) { data::detail::write_state(a, get()); });
+                  },
+                  [set = std::move(set)](InputArchive& archive, const std::string& key) {
+                    InputArchive part = nested(archive, key);
+                    set(data::detail::read_state(part));
+                  }});
+}
+
+OutputArchive TrainingState::gather() const {
+  OutputArchive archive;
+  for (const Part& part : parts_) part.save(archive, part.name);
+  archive.write(kGenerator, tensor_of(default_generator().get_state()));
+  return archive;
+}
+
+void TrainingState::restore(InputArchive& archive) {
+  for (const Part& part : parts_) part.load(archive, part.name);
+  load_generator(default_generator(), archive, kGenerator);
+}
+
+void TrainingState::save(const std::string& path) const { gather().save_to(path); }
+
+void TrainingState::load(const std::string& path) {
+  InputArchive archive;
+  archive.load_from(path);
+  std::string problems;
+  const std::vector<std::string> keys = archive.keys();
+  const auto known = [&](const std::string& key) {
+    return key == kGenerator ||
+           std::any_of(parts_.begin(), parts_.end(), [&](const Part& p) { return p.name == key; });
+  };
+  for (const std::string& key : keys)
+    if (!known(key)) problems += "\n  unexpected: " + key;
+  for (const Part& part : parts_)
+    if (std::find(keys.begin(), keys.end(), part.name) == keys.end()) problems += "\n  missing: " + part.name;
+  TAPIR_CHECK_AS(ValueError, problems.empty(),
+                 "TrainingState: load: the parts of \"{}\" are not those added; nothing was loaded:{}", path,
+                 problems);
+
+  // Each part changes nothing where it throws. Those before it are put back as they were.
+  InputArchive before(gather());
+  try {
+    restore(archive);
+  } catch (...) {
+    restore(before);
+    throw;
+  }
+}
+
+bool TrainingState::resume(const std::string& path) {
+  if (!std::filesystem::exists(path)) return false;
+  load(path);
+  return true;
+}
+
+}  // namespace tapir

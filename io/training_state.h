@@ -1,0 +1,98 @@
+// TrainingState: all that a training needs to go on after it was stopped, in one file.
+//
+//   int64_t epoch = 0;
+//   TrainingState training;
+//   training.add("model", model).add("optimizer", adam).add("scheduler", scheduler)
+//           .add("loader", *loader).add("epoch", epoch);
+//   training.resume("training.safetensors");        // goes on, where there is such a file
+//   for (; epoch < 10; ++epoch)
+//     for (auto& batch : *loader) {
+//       ...
+//       if (++steps % 100 == 0) training.save("training.safetensors");
+//     }
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tapir/data/state.h"
+#include "tapir/io/archive.h"
+#include "tapir/nn/module.h"
+#include "tapir/optim/lr_scheduler.h"
+#include "tapir/optim/optimizer.h"
+#include "tapir/tensor/generator.h"
+
+namespace tapir {
+
+/// A list of named parts that are saved and loaded together, with the state of the CPU's default generator.
+/// It refers to the parts, which must outlive it. A training that is killed at any moment and resumed from
+/// its file goes on, bit for bit, as if it had not been.
+class TAPIR_API TrainingState {
+ public:
+  TrainingState() = default;
+  TrainingState(const TrainingState&) = delete;
+  TrainingState& operator=(const TrainingState&) = delete;
+  /// Each throws ValueError for a name that is taken or has a dot.
+  TrainingState& add(const std::string& name, nn::Module& module);
+  /// Its state is kept by the names that its parameters have in the modules added, else by numbers.
+  TrainingState& add(const std::string& name, optim::Optimizer& optimizer);
+  TrainingState& add(const std::string& name, optim::SchedulerBase& scheduler);
+  TrainingState& add(const std::string& name, Generator& generator);
+  TrainingState& add(const std::string& name, int64_t& number);
+  TrainingState& add(const std::string& name, double& number);
+  TrainingState& add(const std::string& name, bool& flag);
+  TrainingState& add(const std::string& name, std::string& text);
+  TrainingState& add(const std::string& name, Tensor& tensor);
+  template <class M>
+  requires std::derived_from<M, nn::Module> TrainingState& add(const std::string& name,
+                                                               const std::shared_ptr<M>& module) {
+    return add(name, static_cast<nn::Module&>(*module));
+  }
+  template <class M>
+  TrainingState& add(const std::string& name, const nn::ModuleHolder<M>& module) {
+    return add(name, static_cast<nn::Module&>(*module.ptr()));
+  }
+  /// A loader, or whatever else has a data::State to save and load.
+  template <class L>
+  requires requires(L& loader, const data::State& s) {
+    { loader.state_dict() } -> std::same_as<data::State>;
+    loader.load_state_dict(s);
+  }
+  TrainingState& add(const std::string& name, L& loader) {
+    return add(
+        name, [&loader] { return loader.state_dict(); },
+        [&loader](const data::State& state) { loader.load_state_dict(state); });
+  }
+
+  /// Writes a safetensors file: tensors named "part.name", the numbers as metadata. It is replaced all at
+  /// once (written beside, synced, renamed), so that a crash or a full disk never costs the previous one.
+  /// Throws IOError.
+  void save(const std::string& path) const;
+  /// Restores every part. Throws IOError, and ValueError where the file has not just these parts or one of
+  /// them does not fit; all parts are then as they were.
+  void load(const std::string& path);
+  /// The same where there is such a file; false where there is none.
+  bool resume(const std::string& path);
+
+ private:
+  struct Part {
+    std::string name;
+    std::function<void(serialize::OutputArchive&, const std::string&)> save;
+    std::function<void(serialize::InputArchive&, const std::string&)> load;
+  };
+  TrainingState& add(Part part);
+  TrainingState& add(const std::string& name, std::function<data::State()> get,
+                     std::function<void(const data::State&)> set);
+  std::unique_ptr<nn::NamedTensors> parameter_names(const optim::Optimizer& optimizer) const;
+  serialize::OutputArchive gather() const;
+  void restore(serialize::InputArchive& archive);
+
+  std::vector<Part> parts_;
+  std::vector<std::pair<std::string, nn::Module*>> modules_;
+};
+
+}  // namespace tapir
