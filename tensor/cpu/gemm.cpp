@@ -80,13 +80,15 @@ Product<T> part(const Product<T>& p, int64_t i0, int64_t i1, int64_t j0, int64_t
   return q;
 }
 
-/// Runs a kernel that reads B once, its columns shared out among the threads in multiples of `unit`.
+/// Runs a kernel that reads B once, its columns shared out among the threads in multiples of `unit`: in equal
+/// shares, two pieces or more to each, so that a thread finds the part in its cache that it had the last
+/// time.
 template <class T>
 void run_columns(void (*kernel)(const Product<T>&), const Product<T>& p, int64_t unit) {
-  const int64_t bytes = unit * p.k * static_cast<int64_t>(sizeof(T));
-  const int64_t grain = divide_up(kTaskBytes, bytes);
-  const int64_t units = divide_up(p.n, unit);
-  if (units <= grain) return kernel(p);
+  const int64_t bytes = p.n * p.k * static_cast<int64_t>(sizeof(T));
+  if (bytes < 2 * kTaskBytes) return kernel(p);
+  const int64_t units = divide_up(p.n, unit), pieces = 2 * static_cast<int64_t>(get_num_threads());
+  const int64_t grain = divide_up(units, pieces * divide_up(bytes, pieces * kTaskBytes));
   parallel_for(0, units, grain,
                [&](int64_t lo, int64_t hi) { kernel(part(p, 0, p.m, lo * unit, std::min(p.n, hi * unit))); });
 }

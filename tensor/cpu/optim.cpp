@@ -108,6 +108,7 @@ namespace {
 
 constexpr int64_t kBlock = 512;    // elements of half types at a time
 constexpr int64_t kGrain = 16384;  // elements per thread, about 5 µs
+constexpr int64_t kLine = 64;      // elements that a slice is a multiple of
 
 template <class T>
 T* at(void* p, int64_t i) {
@@ -162,17 +163,32 @@ void update(const UpdateArgs& a) {
     for (int64_t i = 0; i < a.count; ++i) update_range(a.op, a.tensors[i], 0, a.tensors[i].n);
     return;
   }
-  // The parameters end to end are one range, which the threads share.
-  std::vector<int64_t> ends;
-  ends.reserve(static_cast<size_t>(a.count));
-  for (int64_t i = 0; i < a.count; ++i) ends.push_back((ends.empty() ? 0 : ends.back()) + a.tensors[i].n);
-  parallel_for(0, total, kGrain, [&](int64_t begin, int64_t end) {
-    auto i = std::upper_bound(ends.begin(), ends.end(), begin) - ends.begin();
-    for (; begin < end; ++i) {
-      const UpdateTensor& t = a.tensors[i];
-      const int64_t start = ends[static_cast<size_t>(i)] - t.n, stop = std::min(end, start + t.n);
-      update_range(a.op, t, begin - start, stop - start);
-      begin = stop;
+  // One range, which the threads share: the first slices of all parameters, then the second ones, ... A
+  // thread so updates the part of each parameter that it also reads in a product, which is then in its cache.
+  struct Slice {
+    int64_t tensor, begin, end;  // in the tensor
+    int64_t start;               // in the range
+  };
+  const int64_t shares = std::min<int64_t>(get_num_threads(), total / kGrain + 1);
+  std::vector<Slice> slices;
+  slices.reserve(static_cast<size_t>(shares * a.count));
+  int64_t start = 0;
+  for (int64_t share = 0; share < shares; ++share)
+    for (int64_t i = 0; i < a.count; ++i) {
+      const int64_t n = a.tensors[i].n;
+      const auto edge = [&](int64_t s) { return s == shares ? n : n / shares * s / kLine * kLine; };
+      slices.push_back({i, edge(share), edge(share + 1), start});
+      start += edge(share + 1) - edge(share);
+    }
+  parallel_for(0, total, kGrain / 4, [&](int64_t begin, int64_t end) {
+    auto s = std::upper_bound(slices.begin(), slices.end(), begin,
+                              [](int64_t at, const Slice& slice) { return at < slice.start; }) -
+             1;
+    for (; begin < end; ++s) {
+      const int64_t first = s->begin + (begin - s->start);
+      const int64_t last = std::min(s->end, first + (end - begin));
+      if (first < last) update_range(a.op, a.tensors[s->tensor], first, last);
+      begin += last - first;
     }
   });
 }

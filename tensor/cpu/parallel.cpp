@@ -37,18 +37,20 @@
 // compare-and-swap that succeeds only while the job is open, so the job's fields are written only while
 // nobody reads them.
 //
-// Workers spin for `kSpin` after a job and then sleep on a futex. Beside other busy processes a spinning
-// worker only uses up its own time slice and is then preempted in the middle of a chunk, so a worker that
-// finds that the kernel took the CPU away from it (involuntary context switches) sleeps at once for the next
-// `kCalm`.
+// Workers spin for `kSpin` after a job and then sleep on a futex. A job wakes them where it is long, or where
+// short ones come so often that together they would have gained more than the waking costs. Beside other busy
+// processes a spinning worker only uses up its own time slice and is then preempted in the middle of a chunk,
+// so a worker that finds that the kernel took the CPU away from it (involuntary context switches) sleeps at
+// once for the next `kCalm`.
 
 namespace tapir::cpu {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr auto kSpin = std::chrono::microseconds(50);
+constexpr auto kSpin = std::chrono::microseconds(200);
 constexpr auto kCalm = std::chrono::milliseconds(20);
 constexpr auto kWorthWaking = std::chrono::microseconds(25);  // waking a thread costs the caller up to 10 µs
+constexpr int kForgetting = 16;                               // a missed µs is forgotten in so many
 constexpr int kPauses = 16;                                   // between two looks at the clock
 constexpr int kChunksPerPart = 4;                             // enough to even out a slow or late thread
 constexpr uint32_t kOpen = 1u << 31;                          // workers may enter
@@ -196,11 +198,17 @@ class Pool {
     }
   }
 
-  /// Runs one grain here and, if the rest would take longer than waking a sleeper, wakes up to `count`.
+  /// Runs one grain here and wakes up to `count` sleepers if the rest would take longer than that, or if what
+  /// they have missed lately adds up to more.
   void wake_if_worthwhile(int count, int64_t grain, int64_t grains) noexcept {
     const auto start = Clock::now();
     work_on(parts_[0], grain);
-    if ((Clock::now() - start) * (grains - 1) > kWorthWaking) wake(epoch_, count);
+    const auto rest = (Clock::now() - start) * (grains - 1);
+    missed_ = std::max(Clock::duration::zero(), missed_ - (start - last_missed_) / kForgetting) + rest / 2;
+    last_missed_ = start;
+    if (std::max(rest, missed_) <= kWorthWaking) return;
+    missed_ = Clock::duration::zero();
+    wake(epoch_, count);
   }
 
   /// Lets no further worker in and returns once all have left.
@@ -269,6 +277,8 @@ class Pool {
   alignas(64) FunctionRef<void(int64_t, int64_t)>* body_ = nullptr;
   int64_t chunk_ = 0;
   int used_parts_ = 0;
+  Clock::duration missed_{};  // by sleeping workers
+  Clock::time_point last_missed_{};
   std::unique_ptr<Part[]> parts_;
   std::atomic<bool> failed_{false};
   std::exception_ptr error_;
