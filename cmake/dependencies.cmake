@@ -35,7 +35,17 @@ function(tapir_find_library target header library suffix packages)
 endfunction()
 
 # The OpenMP build of OpenBLAS: its threads are the ones oneDNN uses, so that the two don't oversubscribe the machine.
+# It is opened when linear algebra is first used (tensor/cpu/openblas.cpp), by the name that a linker would note.
 tapir_find_library(tapir_openblas cblas.h openblas openblas-openmp libopenblas-openmp-dev)
+execute_process(COMMAND ${CMAKE_READELF} -d ${tapir_openblas_LIBRARY} OUTPUT_VARIABLE dynamic ERROR_QUIET)
+if(dynamic MATCHES "SONAME[^[]*\\[([^]]+)\\]")
+  set(openblas_name ${CMAKE_MATCH_1})
+else()
+  get_filename_component(openblas_name ${tapir_openblas_LIBRARY} NAME)
+endif()
+get_filename_component(openblas_folder ${tapir_openblas_LIBRARY} DIRECTORY)
+set_source_files_properties(tensor/cpu/openblas.cpp PROPERTIES COMPILE_DEFINITIONS
+  "TAPIR_OPENBLAS_FOLDER=\"${openblas_folder}\";TAPIR_OPENBLAS_NAME=\"${openblas_name}\"")
 tapir_find_library(tapir_dnnl oneapi/dnnl/dnnl.h dnnl "" libdnnl-dev)
 
 # libbacktrace comes with gcc, in its own folder. Where it is there and can go into a shared library, errors name

@@ -1,8 +1,7 @@
 # cmake --install: the library, its headers, and a package that works wherever the tree is moved to.
 include(CMakePackageConfigHelpers)
 
-# A folder that the linker found a library in and that the loader wouldn't search goes into the run path: OpenBLAS's
-# OpenMP build lies beside other builds of the same name.
+# A folder that the linker found a library in and that the loader wouldn't search goes into the run path.
 set_target_properties(tapir PROPERTIES INSTALL_RPATH "$ORIGIN" INSTALL_RPATH_USE_LINK_PATH ON)
 install(TARGETS tapir EXPORT TapirTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 foreach(header ${TAPIR_PUBLIC_HEADERS})

@@ -21,8 +21,11 @@ namespace {
 void keep_openblas_serial() {
   static std::once_flag once;
   std::call_once(once, [] {
-    if (constexpr int kOpenMp = 2; fortran::openblas_get_parallel() != kOpenMp)
-      fortran::openblas_set_num_threads(1);
+    const auto parallel = reinterpret_cast<decltype(&fortran::openblas_get_parallel)>(
+        openblas_function("openblas_get_parallel"));
+    const auto set_threads = reinterpret_cast<decltype(&fortran::openblas_set_num_threads)>(
+        openblas_function("openblas_set_num_threads"));
+    if (constexpr int kOpenMp = 2; parallel() != kOpenMp) set_threads(1);
   });
 }
 

@@ -1,9 +1,13 @@
-// The routines of LAPACK and BLAS that lapack.cpp calls, for float and double under one name. Their meaning
-// is in LAPACK's Users' Guide (Anderson et al., 1999). Arrays are column-major. Fortran passes by reference,
-// and the lengths of texts as hidden arguments at the end.
+// The routines of LAPACK and BLAS that lapack.cpp calls, for float and double under one name, from an
+// OpenBLAS that the first call opens. Their meaning is in LAPACK's Users' Guide (Anderson et al., 1999).
+// Arrays are column-major. Fortran passes by reference, and the lengths of texts as hidden arguments at the
+// end.
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
+
+#include "tapir/tensor/cpu/openblas.h"
 
 namespace tapir::cpu::fortran {
 
@@ -41,15 +45,15 @@ int openblas_get_parallel(void);
 }
 #undef TAPIR_LAPACK_DECLARE
 
-// getrf(float...) and getrf(double...)
-#define TAPIR_LAPACK_NAME(name)                 \
-  template <class T, class... Args>             \
-  void name(Args... args) {                     \
-    if constexpr (sizeof(T) == sizeof(float)) { \
-      s##name##_(args...);                      \
-    } else {                                    \
-      d##name##_(args...);                      \
-    }                                           \
+// getrf<float>(...) and getrf<double>(...)
+#define TAPIR_LAPACK_NAME(name)                                                               \
+  template <class T, class... Args>                                                           \
+  void name(Args... args) {                                                                   \
+    constexpr bool kFloat = sizeof(T) == sizeof(float);                                       \
+    using Routine = std::conditional_t<kFloat, decltype(&s##name##_), decltype(&d##name##_)>; \
+    static const auto routine =                                                               \
+        reinterpret_cast<Routine>(openblas_function(kFloat ? "s" #name "_" : "d" #name "_")); \
+    routine(args...);                                                                         \
   }
 TAPIR_LAPACK_NAME(getrf)
 TAPIR_LAPACK_NAME(getrs)
