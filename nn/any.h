@@ -132,21 +132,21 @@ class AnyModule {
     return content().forward(std::move(arguments));
   }
 
-  /// The module as a T (type or holder). Throws ValueError where it is not exactly one.
+  /// The module as a T: a reference, or for a holder's type a holder. Throws ValueError where it is not
+  /// exactly one.
   template <class T>
-  detail::module_type_t<T>& get() {
+  decltype(auto) get() const {
     using M = detail::module_type_t<T>;
     if (typeid(M) != type_info()) detail::any_module_cast_failure(typeid(M), *ptr());
-    return static_cast<M&>(*ptr());
-  }
-  template <class T>
-  const detail::module_type_t<T>& get() const {
-    return const_cast<AnyModule*>(this)->get<T>();
+    if constexpr (detail::is_holder<T>)
+      return T(std::static_pointer_cast<M>(ptr()));
+    else
+      return static_cast<M&>(*ptr());
   }
   std::shared_ptr<Module> ptr() const { return content().module(); }
   template <class T>
   std::shared_ptr<detail::module_type_t<T>> ptr() const {
-    get<T>();
+    get<detail::module_type_t<T>>();
     return std::static_pointer_cast<detail::module_type_t<T>>(ptr());
   }
   const std::type_info& type_info() const { return content().type(); }

@@ -76,78 +76,86 @@ Tensor as_addend(const Tensor& mask, DType dtype, const char* what) {
   return to(mask, dtype);
 }
 
-}  // namespace
+/// Everything that attention by heads takes besides its inputs.
+struct Heads {
+  int64_t embed_dim, num_heads;
+  Tensor in_weight;  ///< of query, key and value together; undefined where each has its own
+  Tensor q_weight, k_weight, v_weight;
+  Tensor in_bias, bias_k, bias_v;
+  Tensor out_weight, out_bias;
+  Tensor static_k, static_v;  ///< (N * heads, S, head_dim) in place of projected keys and values
+  bool add_zero_attn = false, batch_first = false;
+  double dropout = 0;
+};
 
-std::tuple<Tensor, Tensor> MultiheadAttentionImpl::forward(const Tensor& query_in, const Tensor& key_in,
-                                                           const Tensor& value_in, const Tensor& padding,
-                                                           bool need_weights, const Tensor& attn_mask,
-                                                           bool average) {
-  CallSite site(TAPIR_HERE);
+std::tuple<Tensor, Tensor> attend(const Heads& o, const Tensor& query_in, const Tensor& key_in,
+                                  const Tensor& value_in, const Tensor& padding, bool need_weights,
+                                  const Tensor& attn_mask, bool average) {
   const bool single = query_in.dim() == 2;
   TAPIR_CHECK_AS(
       ShapeError,
       (single || query_in.dim() == 3) && key_in.dim() == query_in.dim() && value_in.dim() == query_in.dim(),
       "MultiheadAttention: query has sizes {}, key {} and value {}; expected three dimensions each, or two",
       query_in.sizes(), key_in.sizes(), value_in.sizes());
-  const int64_t batch_dim = single ? 1 : options.batch_first() ? 0 : 1, step_dim = 1 - batch_dim;
+  const int64_t batch_dim = single ? 1 : o.batch_first ? 0 : 1, step_dim = 1 - batch_dim;
   const auto batched = [&](const Tensor& x) { return single ? unsqueeze(x, 1) : x; };
   const bool self = query_in.is_same(key_in) && key_in.is_same(value_in), same_kv = key_in.is_same(value_in);
   const Tensor query = batched(query_in), key = self ? query : batched(key_in),
                value = same_kv ? key : batched(value_in);
-  const int64_t E = options.embed_dim(), H = options.num_heads();
+  const int64_t E = o.embed_dim, H = o.num_heads, head_dim = E / H;
+  const int64_t kdim = o.in_weight.defined() ? E : o.k_weight.size(1),
+                vdim = o.in_weight.defined() ? E : o.v_weight.size(1);
   const int64_t N = query.size(batch_dim), L = query.size(step_dim), S = key.size(step_dim);
   TAPIR_CHECK_AS(
       ShapeError,
-      query.size(2) == E && key.size(2) == options.kdim().value_or(E) &&
-          value.size(2) == options.vdim().value_or(E) && key.size(batch_dim) == N &&
+      query.size(2) == E && key.size(2) == kdim && value.size(2) == vdim && key.size(batch_dim) == N &&
           value.size(batch_dim) == N && value.size(step_dim) == S,
       "MultiheadAttention: query has sizes {}, key {} and value {}; embed_dim is {}, kdim {} and vdim {}",
-      query_in.sizes(), key_in.sizes(), value_in.sizes(), E, options.kdim().value_or(E),
-      options.vdim().value_or(E));
+      query_in.sizes(), key_in.sizes(), value_in.sizes(), E, kdim, vdim);
   // The projections, as PyTorch packs them.
   Tensor q, k, v;
   const auto part = [&](const Tensor& t, int64_t i, int64_t n) {
     return t.defined() ? narrow(t, 0, i * E, n * E) : t;
   };
-  if (!_qkv_same_embed_dim) {
-    q = linear(query, q_proj_weight, part(in_proj_bias, 0, 1));
-    k = linear(key, k_proj_weight, part(in_proj_bias, 1, 1));
-    v = linear(value, v_proj_weight, part(in_proj_bias, 2, 1));
+  if (!o.in_weight.defined()) {
+    q = linear(query, o.q_weight, part(o.in_bias, 0, 1));
+    k = linear(key, o.k_weight, part(o.in_bias, 1, 1));
+    v = linear(value, o.v_weight, part(o.in_bias, 2, 1));
   } else if (self) {
-    const std::vector<Tensor> qkv = chunk(linear(query, in_proj_weight, in_proj_bias), 3, -1);
+    const std::vector<Tensor> qkv = chunk(linear(query, o.in_weight, o.in_bias), 3, -1);
     q = qkv[0], k = qkv[1], v = qkv[2];
   } else {
-    q = linear(query, part(in_proj_weight, 0, 1), part(in_proj_bias, 0, 1));
+    q = linear(query, part(o.in_weight, 0, 1), part(o.in_bias, 0, 1));
     if (same_kv) {
       const std::vector<Tensor> kv =
-          chunk(linear(key, part(in_proj_weight, 1, 2), part(in_proj_bias, 1, 2)), 2, -1);
+          chunk(linear(key, part(o.in_weight, 1, 2), part(o.in_bias, 1, 2)), 2, -1);
       k = kv[0], v = kv[1];
     } else {
-      k = linear(key, part(in_proj_weight, 1, 1), part(in_proj_bias, 1, 1));
-      v = linear(value, part(in_proj_weight, 2, 1), part(in_proj_bias, 2, 1));
+      k = linear(key, part(o.in_weight, 1, 1), part(o.in_bias, 1, 1));
+      v = linear(value, part(o.in_weight, 2, 1), part(o.in_bias, 2, 1));
     }
   }
+  const auto by_head = [&](const Tensor& t) {  // (N, H, steps, E / H), a view
+    const Tensor split = view(t, {t.size(0), t.size(1), H, head_dim});
+    return o.batch_first && !single ? permute(split, {0, 2, 1, 3}) : permute(split, {1, 2, 0, 3});
+  };
   int64_t keys = S;
   const auto append = [&](Tensor& t, const Tensor& row) {  // row: (1, 1, E)
     Dims sizes = t.sizes();
     sizes[static_cast<size_t>(step_dim)] = 1;
     t = cat({t, expand(row, sizes)}, step_dim);
   };
-  if (options.add_bias_kv()) {
-    append(k, bias_k);
-    append(v, bias_v);
+  if (o.bias_k.defined()) {
+    append(k, o.bias_k);
+    append(v, o.bias_v);
     ++keys;
   }
-  if (options.add_zero_attn()) {
+  if (o.add_zero_attn) {
     const Tensor zeros = raw::zeros({1, 1, E}, k.dtype(), k.device());
     append(k, zeros);
     append(v, zeros);
     ++keys;
   }
-  const auto by_head = [&](const Tensor& t) {  // (N, H, steps, E / H), a view
-    const Tensor split = view(t, {t.size(0), t.size(1), H, head_dim});
-    return options.batch_first() && !single ? permute(split, {0, 2, 1, 3}) : permute(split, {1, 2, 0, 3});
-  };
   // Both masks as one that is added.
   Tensor mask;
   const auto widen = [&](Tensor m) {
@@ -180,8 +188,17 @@ std::tuple<Tensor, Tensor> MultiheadAttentionImpl::forward(const Tensor& query_i
         view(widen(contiguous(as_addend(rows, q.dtype(), "key_padding_mask"))), {N, 1, 1, keys});
     mask = mask.defined() ? add(mask, addend) : addend;
   }
-  const double dropout_p = is_training() ? options.dropout() : 0;
-  const Tensor qh = by_head(q), kh = by_head(k), vh = by_head(v);
+  const auto given = [&](const Tensor& t, const char* what) {
+    TAPIR_CHECK_AS(ShapeError,
+                   !o.bias_k.defined() && !o.add_zero_attn && t.dim() == 3 && t.size(0) == N * H &&
+                       t.size(1) == S && t.size(2) == head_dim,
+                   "MultiheadAttention: {} has sizes {}, expected [{}, {}, {}], and nothing to append to it",
+                   what, t.sizes(), N * H, S, head_dim);
+    return reshape(t, {N, H, S, head_dim});
+  };
+  const double dropout_p = o.dropout;
+  const Tensor qh = by_head(q), kh = o.static_k.defined() ? given(o.static_k, "static_k") : by_head(k),
+               vh = o.static_v.defined() ? given(o.static_v, "static_v") : by_head(v);
   Tensor heads, weights;
   if (need_weights) {
     Tensor scores =
@@ -194,10 +211,81 @@ std::tuple<Tensor, Tensor> MultiheadAttentionImpl::forward(const Tensor& query_i
   } else {
     heads = scaled_dot_product_attention(qh, kh, vh, mask, dropout_p);
   }
-  const Tensor joined = options.batch_first() && !single ? reshape(permute(heads, {0, 2, 1, 3}), {N, L, E})
-                                                         : reshape(permute(heads, {2, 0, 1, 3}), {L, N, E});
-  const Tensor out = out_proj(joined);
+  const Tensor joined = o.batch_first && !single ? reshape(permute(heads, {0, 2, 1, 3}), {N, L, E})
+                                                 : reshape(permute(heads, {2, 0, 1, 3}), {L, N, E});
+  const Tensor out = linear(joined, o.out_weight, o.out_bias);
   return {single ? squeeze(out, 1) : out, weights};
+}
+
+}  // namespace
+
+std::tuple<Tensor, Tensor> MultiheadAttentionImpl::forward(const Tensor& query, const Tensor& key,
+                                                           const Tensor& value, const Tensor& padding,
+                                                           bool need_weights, const Tensor& attn_mask,
+                                                           bool average) {
+  CallSite site(TAPIR_HERE);
+  Heads o{options.embed_dim(),
+          options.num_heads(),
+          in_proj_weight,
+          q_proj_weight,
+          k_proj_weight,
+          v_proj_weight,
+          in_proj_bias,
+          bias_k,
+          bias_v,
+          out_proj->weight,
+          out_proj->bias,
+          {},
+          {}};
+  o.add_zero_attn = options.add_zero_attn();
+  o.batch_first = options.batch_first();
+  o.dropout = is_training() ? options.dropout() : 0;
+  return attend(o, query, key, value, padding, need_weights, attn_mask, average);
+}
+
+std::tuple<Tensor, Tensor> functional::multi_head_attention_forward(
+    const Tensor& query, const Tensor& key, const Tensor& value,
+    const MultiheadAttentionForwardFuncOptions& given) {
+  CallSite site(TAPIR_HERE);
+  const int64_t e = given.embed_dim_to_check();
+  TAPIR_CHECK_AS(
+      ValueError, given.num_heads() > 0 && e > 0 && e % given.num_heads() == 0,
+      "multi_head_attention_forward: embed_dim_to_check is {}, expected a multiple of num_heads, {}", e,
+      given.num_heads());
+  TAPIR_CHECK_AS(ValueError, given.bias_k().defined() == given.bias_v().defined(),
+                 "multi_head_attention_forward: expected both bias_k and bias_v, or neither");
+  const auto fits = [&](const Tensor& w, std::optional<int64_t> columns, const char* what, int64_t rows) {
+    TAPIR_CHECK_AS(
+        ShapeError,
+        w.defined() && w.dim() == 2 && w.size(0) == rows && w.size(1) == columns.value_or(w.size(1)),
+        "multi_head_attention_forward: {} does not fit embed_dim_to_check {}", what, e);
+  };
+  const bool apart = given.use_separate_proj_weight();
+  if (apart) {
+    fits(given.q_proj_weight(), e, "q_proj_weight", e);
+    fits(given.k_proj_weight(), std::nullopt, "k_proj_weight", e);
+    fits(given.v_proj_weight(), std::nullopt, "v_proj_weight", e);
+  } else {
+    fits(given.in_proj_weight(), e, "in_proj_weight", 3 * e);
+  }
+  fits(given.out_proj_weight(), e, "out_proj_weight", e);
+  Heads o{e,
+          given.num_heads(),
+          apart ? Tensor() : given.in_proj_weight(),
+          given.q_proj_weight(),
+          given.k_proj_weight(),
+          given.v_proj_weight(),
+          given.in_proj_bias(),
+          given.bias_k(),
+          given.bias_v(),
+          given.out_proj_weight(),
+          given.out_proj_bias(),
+          given.static_k(),
+          given.static_v()};
+  o.add_zero_attn = given.add_zero_attn();
+  o.dropout = given.training() ? given.dropout_p() : 0;
+  return attend(o, query, key, value, given.key_padding_mask(), given.need_weights(), given.attn_mask(),
+                given.average_attn_weights());
 }
 
 }  // namespace tapir::nn

@@ -55,4 +55,48 @@ class TAPIR_API MultiheadAttentionImpl : public Cloneable<MultiheadAttentionImpl
 };
 TAPIR_MODULE(MultiheadAttention);
 
+namespace functional {
+struct MultiheadAttentionForwardFuncOptions {
+  MultiheadAttentionForwardFuncOptions(int64_t embed_dim_to_check, int64_t num_heads, Tensor in_proj_weight,
+                                       Tensor in_proj_bias, Tensor bias_k, Tensor bias_v, bool add_zero_attn,
+                                       double dropout_p, Tensor out_proj_weight, Tensor out_proj_bias)
+      : embed_dim_to_check_(embed_dim_to_check),
+        num_heads_(num_heads),
+        in_proj_weight_(std::move(in_proj_weight)),
+        in_proj_bias_(std::move(in_proj_bias)),
+        bias_k_(std::move(bias_k)),
+        bias_v_(std::move(bias_v)),
+        add_zero_attn_(add_zero_attn),
+        dropout_p_(dropout_p),
+        out_proj_weight_(std::move(out_proj_weight)),
+        out_proj_bias_(std::move(out_proj_bias)) {}
+  TAPIR_ARG(int64_t, embed_dim_to_check);
+  TAPIR_ARG(int64_t, num_heads);
+  TAPIR_ARG(Tensor, in_proj_weight);
+  TAPIR_ARG(Tensor, in_proj_bias);
+  TAPIR_ARG(Tensor, bias_k);
+  TAPIR_ARG(Tensor, bias_v);
+  TAPIR_ARG(bool, add_zero_attn);
+  TAPIR_ARG(double, dropout_p);
+  TAPIR_ARG(Tensor, out_proj_weight);
+  TAPIR_ARG(Tensor, out_proj_bias);
+  TAPIR_ARG(bool, training) = true;
+  TAPIR_ARG(Tensor, key_padding_mask) = Tensor();
+  TAPIR_ARG(bool, need_weights) = true;
+  TAPIR_ARG(Tensor, attn_mask) = Tensor();
+  TAPIR_ARG(bool, use_separate_proj_weight) = false;
+  TAPIR_ARG(Tensor, q_proj_weight) = Tensor();
+  TAPIR_ARG(Tensor, k_proj_weight) = Tensor();
+  TAPIR_ARG(Tensor, v_proj_weight) = Tensor();
+  /// (N * heads, S, head_dim), in place of the projected keys and values.
+  TAPIR_ARG(Tensor, static_k) = Tensor();
+  TAPIR_ARG(Tensor, static_v) = Tensor();
+  TAPIR_ARG(bool, average_attn_weights) = true;
+};
+/// What MultiheadAttention's forward computes (steps first), with the given weights.
+TAPIR_API std::tuple<Tensor, Tensor> multi_head_attention_forward(
+    const Tensor& query, const Tensor& key, const Tensor& value,
+    const MultiheadAttentionForwardFuncOptions& options);
+}  // namespace functional
+
 }  // namespace tapir::nn

@@ -147,6 +147,11 @@ class TAPIR_API ParameterListImpl : public Cloneable<ParameterListImpl> {
   ParameterListImpl(std::initializer_list<Tensor> parameters) {
     for (const Tensor& p : parameters) append(p);
   }
+  template <class... Tensors>
+  requires(sizeof...(Tensors) > 0 && (std::is_convertible_v<const Tensors&, Tensor> &&
+                                      ...)) explicit ParameterListImpl(const Tensors&... parameters) {
+    (append(parameters), ...);
+  }
   std::shared_ptr<Module> clone(const std::optional<Device>& device = std::nullopt) const override;
   void reset() override {}
   void pretty_print(std::ostream& stream) const override;

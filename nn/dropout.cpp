@@ -8,23 +8,25 @@
 
 namespace tapir::nn {
 
-DropoutImpl::DropoutImpl(const DropoutOptions& o) : options(o) { DropoutImpl::reset(); }
-
-void DropoutImpl::reset() {
-  TAPIR_CHECK_AS(ValueError, options.p() >= 0 && options.p() <= 1, "Dropout: p is {}, expected a probability",
-                 options.p());
-}
-
-void DropoutImpl::pretty_print(std::ostream& stream) const {
-  stream << std::boolalpha << "tapir::nn::Dropout(p=" << options.p() << ", inplace=" << options.inplace()
-         << ")";
-}
-
-Tensor DropoutImpl::forward(Tensor input) {
-  CallSite site(TAPIR_HERE);
-  return functional::dropout(
-      std::move(input),
-      functional::DropoutFuncOptions().p(options.p()).training(is_training()).inplace(options.inplace()));
-}
+#define TAPIR_DROPOUT(Name, function, FuncOptions)                                                    \
+  void Name##Impl::reset() {                                                                          \
+    TAPIR_CHECK_AS(ValueError, options.p() >= 0 && options.p() <= 1,                                  \
+                   #Name ": p is {}, expected a probability", options.p());                           \
+  }                                                                                                   \
+  void Name##Impl::pretty_print(std::ostream& stream) const {                                         \
+    stream << std::boolalpha << "tapir::nn::" #Name "(p=" << options.p()                              \
+           << ", inplace=" << options.inplace() << ")";                                               \
+  }                                                                                                   \
+  Tensor Name##Impl::forward(Tensor input) {                                                          \
+    CallSite site(TAPIR_HERE);                                                                        \
+    return functional::function(                                                                      \
+        std::move(input),                                                                             \
+        functional::FuncOptions().p(options.p()).training(is_training()).inplace(options.inplace())); \
+  }
+TAPIR_DROPOUT(Dropout, dropout, DropoutFuncOptions)
+TAPIR_DROPOUT(Dropout2d, dropout2d, DropoutFuncOptions)
+TAPIR_DROPOUT(Dropout3d, dropout3d, DropoutFuncOptions)
+TAPIR_DROPOUT(AlphaDropout, alpha_dropout, AlphaDropoutFuncOptions)
+TAPIR_DROPOUT(FeatureAlphaDropout, feature_alpha_dropout, AlphaDropoutFuncOptions)
 
 }  // namespace tapir::nn

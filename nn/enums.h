@@ -22,12 +22,47 @@ inline constexpr FanMode kFanOut = FanMode::FanOut;
 /// The function after the layer, for nn::init.
 enum class Nonlinearity : uint8_t { Linear, Sigmoid, Tanh, ReLU, LeakyReLU, SELU, GELU };
 inline constexpr Nonlinearity kLinear = Nonlinearity::Linear;
+inline constexpr Nonlinearity kConv1D = Nonlinearity::Linear;  ///< a layer without a function has gain 1
+inline constexpr Nonlinearity kConv2D = Nonlinearity::Linear;
+inline constexpr Nonlinearity kConv3D = Nonlinearity::Linear;
+inline constexpr Nonlinearity kConvTranspose1D = Nonlinearity::Linear;
+inline constexpr Nonlinearity kConvTranspose2D = Nonlinearity::Linear;
+inline constexpr Nonlinearity kConvTranspose3D = Nonlinearity::Linear;
 inline constexpr Nonlinearity kSigmoid = Nonlinearity::Sigmoid;
 inline constexpr Nonlinearity kTanh = Nonlinearity::Tanh;
 inline constexpr Nonlinearity kReLU = Nonlinearity::ReLU;
 inline constexpr Nonlinearity kLeakyReLU = Nonlinearity::LeakyReLU;
 inline constexpr Nonlinearity kSELU = Nonlinearity::SELU;
 inline constexpr Nonlinearity kGELU = Nonlinearity::GELU;  ///< for transformers; nn::init gives it gain 1
+
+/// What nn::functional::pad puts around a tensor; see pad() in autograd/functions/shape.h.
+enum class PadMode : uint8_t { Constant, Reflect, Replicate, Circular };
+inline constexpr PadMode kConstant = PadMode::Constant;
+inline constexpr PadMode kReflect = PadMode::Reflect;
+inline constexpr PadMode kReplicate = PadMode::Replicate;
+inline constexpr PadMode kCircular = PadMode::Circular;
+
+/// How EmbeddingBag joins the rows of a bag: kSum, kMean or kMax.
+enum class LargestOf : uint8_t { Max };
+inline constexpr LargestOf kMax = LargestOf::Max;
+class EmbeddingBagMode {
+ public:
+  constexpr EmbeddingBagMode(
+      LossReduction sum_or_mean)  // NOLINT: implicit; kNone is refused where it is used
+      : number_(sum_or_mean == kSum    ? 0
+                : sum_or_mean == kMean ? 1
+                                       : -1) {}
+  constexpr EmbeddingBagMode(LargestOf) : number_(2) {}          // NOLINT: implicit
+  constexpr int64_t number() const noexcept { return number_; }  ///< PyTorch's: 0 sum, 1 mean, 2 max
+  friend constexpr bool operator==(EmbeddingBagMode a, EmbeddingBagMode b) { return a.number_ == b.number_; }
+
+ private:
+  int64_t number_;
+};
+
+namespace nn {
+using tapir::EmbeddingBagMode;
+}
 
 /// The kinds of recurrent layers; see tensor/rnn_mode.h.
 inline constexpr RnnMode kLSTM = RnnMode::LSTM;

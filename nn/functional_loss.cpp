@@ -16,6 +16,11 @@ Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, const SmoothL1L
   CallSite site(TAPIR_HERE);
   return tapir::smooth_l1_loss(input, target, static_cast<int64_t>(o.reduction()), o.beta());
 }
+Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, const SmoothL1LossFuncOptions& o,
+                      double beta) {
+  CallSite site(TAPIR_HERE);
+  return tapir::smooth_l1_loss(input, target, static_cast<int64_t>(o.reduction()), beta);
+}
 Tensor huber_loss(const Tensor& input, const Tensor& target, const HuberLossFuncOptions& o) {
   CallSite site(TAPIR_HERE);
   return tapir::huber_loss(input, target, static_cast<int64_t>(o.reduction()), o.delta());

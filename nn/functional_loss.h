@@ -23,6 +23,8 @@ struct SmoothL1LossFuncOptions {
 };
 TAPIR_API Tensor smooth_l1_loss(const Tensor& input, const Tensor& target,
                                 const SmoothL1LossFuncOptions& options = {});
+TAPIR_API Tensor smooth_l1_loss(const Tensor& input, const Tensor& target,
+                                const SmoothL1LossFuncOptions& options, double beta);
 
 struct HuberLossFuncOptions {
   HuberLossFuncOptions(LossReduction reduction = kMean) : reduction_(reduction) {}  // NOLINT
@@ -142,6 +144,7 @@ TAPIR_API Tensor ctc_loss(const Tensor& log_probs, const Tensor& targets, const 
 
 struct TripletMarginWithDistanceLossFuncOptions {
   using distance_function_t = std::function<Tensor(const Tensor&, const Tensor&)>;
+  using reduction_t = LossReduction;
   /// pairwise_distance where it is not set.
   TAPIR_ARG(std::optional<distance_function_t>, distance_function) = std::nullopt;
   TAPIR_ARG(double, margin) = 1;

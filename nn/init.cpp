@@ -32,6 +32,35 @@ Tensor eye_(Tensor matrix) {
   return matrix;
 }
 
+Tensor dirac_(Tensor tensor) {
+  TAPIR_CHECK_AS(ShapeError, tensor.dim() >= 3 && tensor.dim() <= 5,
+                 "dirac_: got sizes {}, expected three to five dimensions", tensor.sizes());
+  raw::fill(tensor, 0);
+  const int64_t n = std::min(tensor.size(0), tensor.size(1));
+  for (int64_t i = 0; i < n; ++i) {
+    Layout at = tensor.layout_of().select(0, i).select(0, i);
+    while (at.dim() > 0) at = at.select(0, at.sizes[0] / 2);
+    raw::fill(tensor.alias(at), 1);
+  }
+  return tensor;
+}
+Tensor sparse_(Tensor tensor, double sparsity, double std) {
+  TAPIR_CHECK_AS(ShapeError, tensor.dim() == 2, "sparse_: got sizes {}, expected two dimensions",
+                 tensor.sizes());
+  TAPIR_CHECK_AS(ValueError, sparsity >= 0 && sparsity <= 1, "sparse_: sparsity is {}, expected 0 to 1",
+                 sparsity);
+  const int64_t rows = tensor.size(0), columns = tensor.size(1);
+  const auto zeros = static_cast<int64_t>(std::ceil(sparsity * static_cast<double>(rows)));
+  raw::normal_(tensor, 0, std);
+  for (int64_t j = 0; j < columns; ++j) {
+    const Tensor order = raw::randperm(rows);
+    const int64_t* const row = order.data_ptr<int64_t>();
+    for (int64_t i = 0; i < zeros; ++i)
+      raw::fill(tensor.alias(tensor.layout_of().select(0, row[i]).select(0, j)), 0);
+  }
+  return tensor;
+}
+
 double calculate_gain(Nonlinearity nonlinearity, double param) {
   switch (nonlinearity) {
     case Nonlinearity::Tanh:

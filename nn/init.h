@@ -18,11 +18,24 @@ TAPIR_API Tensor zeros_(Tensor tensor);
 /// The identity. Throws ShapeError unless there are two dimensions.
 TAPIR_API Tensor eye_(Tensor matrix);
 
+/// Zeros with a one in the middle of the kernel of output i from input i: a convolution by it passes its
+/// first channels on. Throws ShapeError unless there are three to five dimensions.
+TAPIR_API Tensor dirac_(Tensor tensor);
+/// Normal with standard deviation `std`, with ceil(sparsity * rows) elements of each column set to zero
+/// (Martens 2010). Throws ShapeError unless there are two dimensions, ValueError unless sparsity is within
+/// [0, 1].
+TAPIR_API Tensor sparse_(Tensor tensor, double sparsity, double std = 0.01);
+
 /// The factor by which a layer before this function should be scaled: 1; tanh 5/3; ReLU sqrt(2); leaky ReLU
 /// sqrt(2 / (1 + param^2)) for slope `param`; SELU 3/4.
 TAPIR_API double calculate_gain(Nonlinearity nonlinearity, double param = 0.01);
+using NonlinearityType = Nonlinearity;
+using FanModeType = FanMode;
 /// Inputs and outputs of each unit of a weight (out, in, kernel...). Throws ShapeError below two dimensions.
 TAPIR_API std::pair<int64_t, int64_t> calculate_fan_in_and_fan_out(const Tensor& tensor);
+inline std::pair<int64_t, int64_t> _calculate_fan_in_and_fan_out(const Tensor& tensor) {
+  return calculate_fan_in_and_fan_out(tensor);
+}
 
 /// Uniform with variance gain^2 * 2 / (fan_in + fan_out) (Glorot and Bengio 2010).
 TAPIR_API Tensor xavier_uniform_(Tensor tensor, double gain = 1);

@@ -85,11 +85,11 @@ class TAPIR_API SequentialImpl : public Cloneable<SequentialImpl> {
   /// Module `index` as a T. Throws IndexError, ValueError.
   template <class T>
   detail::module_type_t<T>& at(size_t index) {
-    return checked(index).template get<T>();
+    return checked(index).template get<detail::module_type_t<T>>();
   }
   template <class T>
   const detail::module_type_t<T>& at(size_t index) const {
-    return const_cast<SequentialImpl*>(this)->checked(index).template get<T>();
+    return const_cast<SequentialImpl*>(this)->checked(index).template get<detail::module_type_t<T>>();
   }
   std::shared_ptr<Module> ptr(size_t index) const {
     return const_cast<SequentialImpl*>(this)->checked(index).ptr();

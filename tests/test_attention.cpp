@@ -47,6 +47,26 @@ TEST_CASE("attention by tiles is attention by the matrix, over several tiles, wi
   }
 }
 
+TEST_CASE("attention over 4,096 steps never holds the matrix of scores, forward and backward") {
+  constexpr int64_t kSteps = 4096, kFeatures = 32;
+  manual_seed(4);
+  nn::MultiheadAttention layer(kFeatures, 1);
+  const Tensor x = randn({kSteps, 1, kFeatures}), g = randn({kSteps, 1, kFeatures});
+  const Tensor q = randn({1, kSteps, kFeatures}, requires_grad()), k = randn({1, kSteps, kFeatures}),
+               v = randn({1, kSteps, kFeatures});
+  const size_t matrix = kSteps * kSteps * sizeof(float), before = memory_stats().allocated_bytes,
+               peak_before = memory_stats().peak_allocated_bytes;
+  const Tensor y = scaled_dot_product_attention(q, k, v, {}, 0, true);
+  y.backward(randn({1, kSteps, kFeatures}));
+  std::get<0>(layer(x, x, x, Tensor(), false)).backward(g);
+  CHECK(memory_stats().peak_allocated_bytes <= std::max(peak_before, before + matrix / 4));
+  // some of its rows, by the matrix
+  for (const int64_t i : {0, 1000, 4095}) {
+    const Tensor row = by_matrix(q.narrow(1, i, 1), k.narrow(1, 0, i + 1), v.narrow(1, 0, i + 1));
+    CHECK_CLOSE(y.narrow(1, i, 1).detach(), row.detach(), 1e-5);
+  }
+}
+
 TEST_CASE("attention's derivatives agree with finite differences, the second too") {
   manual_seed(3);
   const Inputs x{random_f64({2, 3, 4}, -1, 1, true), random_f64({2, 5, 4}, -1, 1, true),

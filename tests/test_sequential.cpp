@@ -88,7 +88,7 @@ TEST_CASE("A module of unknown type is got back as what it is") {
   nn::Linear fc(2, 3);
   nn::AnyModule any(fc), empty;
   CHECK(any.ptr() == fc.ptr());
-  CHECK(any.get<nn::Linear>().weight.is_same(fc->weight));
+  CHECK(any.get<nn::Linear>()->weight.is_same(fc->weight));
   CHECK(any.ptr<nn::LinearImpl>() == fc.ptr());
   CHECK_THROWS_AS(any.get<nn::Tanh>(), ValueError);
   CHECK(empty.is_empty());

@@ -10,6 +10,7 @@
 #include <iostream>
 #include <sstream>
 #include <string>
+#include <type_traits>
 
 #include "tapir/tapir.h"
 
@@ -70,6 +71,64 @@ using tapir::GenericList;
 namespace torch {
 using c10::str;
 }  // namespace torch
+
+// The types of libtorch's named choices. Each converts to Tapir's choice of that name.
+namespace torch::enumtype {
+#define TAPIR_COMPAT_ENUM(name)                                                                   \
+  struct name {                                                                                   \
+    constexpr operator std::remove_const_t<decltype(tapir::name)>() const { return tapir::name; } \
+  }
+TAPIR_COMPAT_ENUM(kBatchMean);
+TAPIR_COMPAT_ENUM(kCircular);
+TAPIR_COMPAT_ENUM(kConstant);
+TAPIR_COMPAT_ENUM(kConv1D);
+TAPIR_COMPAT_ENUM(kConv2D);
+TAPIR_COMPAT_ENUM(kConv3D);
+TAPIR_COMPAT_ENUM(kConvTranspose1D);
+TAPIR_COMPAT_ENUM(kConvTranspose2D);
+TAPIR_COMPAT_ENUM(kConvTranspose3D);
+TAPIR_COMPAT_ENUM(kFanIn);
+TAPIR_COMPAT_ENUM(kFanOut);
+TAPIR_COMPAT_ENUM(kGELU);
+TAPIR_COMPAT_ENUM(kGRU);
+TAPIR_COMPAT_ENUM(kLSTM);
+TAPIR_COMPAT_ENUM(kLeakyReLU);
+TAPIR_COMPAT_ENUM(kLinear);
+TAPIR_COMPAT_ENUM(kMax);
+TAPIR_COMPAT_ENUM(kMean);
+TAPIR_COMPAT_ENUM(kNone);
+TAPIR_COMPAT_ENUM(kRNN_RELU);
+TAPIR_COMPAT_ENUM(kRNN_TANH);
+TAPIR_COMPAT_ENUM(kReLU);
+TAPIR_COMPAT_ENUM(kReflect);
+TAPIR_COMPAT_ENUM(kReplicate);
+TAPIR_COMPAT_ENUM(kSigmoid);
+TAPIR_COMPAT_ENUM(kSum);
+TAPIR_COMPAT_ENUM(kTanh);
+#undef TAPIR_COMPAT_ENUM
+
+/// "kMean" for kMean. Layers without a function, such as kConv1D, are all "kLinear".
+inline std::string get_enum_name(tapir::LossReduction v) {
+  constexpr const char* kNames[] = {"kNone", "kMean", "kSum", "kBatchMean"};
+  return kNames[static_cast<size_t>(v)];
+}
+inline std::string get_enum_name(tapir::Nonlinearity v) {
+  constexpr const char* kNames[] = {"kLinear", "kSigmoid", "kTanh", "kReLU", "kLeakyReLU", "kSELU", "kGELU"};
+  return kNames[static_cast<size_t>(v)];
+}
+inline std::string get_enum_name(tapir::FanMode v) { return v == tapir::kFanIn ? "kFanIn" : "kFanOut"; }
+inline std::string get_enum_name(tapir::PadMode v) {
+  constexpr const char* kNames[] = {"kConstant", "kReflect", "kReplicate", "kCircular"};
+  return kNames[static_cast<size_t>(v)];
+}
+inline std::string get_enum_name(tapir::RnnMode v) {
+  constexpr const char* kNames[] = {"kLSTM", "kGRU", "kRNN_TANH", "kRNN_RELU"};
+  return kNames[static_cast<size_t>(v)];
+}
+inline std::string get_enum_name(tapir::nn::EmbeddingBagMode v) {
+  return v.number() == 2 ? "kMax" : v.number() == 1 ? "kMean" : "kSum";
+}
+}  // namespace torch::enumtype
 
 /// Throws torch::Error where `condition` is false. The further arguments are the message, printed as by an
 /// ostream.

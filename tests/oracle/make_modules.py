@@ -131,3 +131,69 @@ for name, m in (("bilinear", nn.Bilinear(2, 3, 2)), ("multihead", nn.MultiheadAt
         put("init." + name + "." + key, p)
 torch.manual_seed(9)
 put("rrelu", F.rrelu(wave((4, 5), 1.0), 0.1, 0.4, training=True))
+
+# --- layers ---
+torch.set_default_dtype(torch.float64)
+table, ids, starts = wave((6, 3), 1.0), torch.tensor([4, 1, 1, 0, 5, 2, 1]), torch.tensor([0, 3, 3, 6])
+for mode in ("sum", "mean", "max"):
+    case("bag.%s" % mode, [table], lambda w: F.embedding_bag(ids, w, starts, mode=mode))
+    case("bag.%s.padding" % mode, [table], lambda w: F.embedding_bag(ids, w, starts, mode=mode, padding_idx=1))
+    case("bag.%s.rows" % mode, [table], lambda w: F.embedding_bag(ids[:6].view(2, 3), w, mode=mode))
+    case("bag.%s.last" % mode, [table],
+         lambda w: F.embedding_bag(ids, w, torch.tensor([0, 2, 7]), mode=mode, include_last_offset=True))
+case("bag.weighted", [table, wave((7,), 2.0)],
+     lambda w, s: F.embedding_bag(ids, w, starts, mode="sum", per_sample_weights=s))
+# By way of embedding: embedding_bag of 1.13 divides by the count of another row.
+case("bag.freq", [table], lambda w: torch.zeros(4, 3).index_add(
+    0, torch.tensor([0, 0, 0, 2, 2, 2, 3]), F.embedding(ids, w, scale_grad_by_freq=True)))
+renormed = table.clone()
+put("bag.max_norm", F.embedding_bag(ids, renormed, starts, mode="sum", max_norm=0.5))
+put("bag.max_norm.weight", renormed)
+for name, f in (("alpha", torch.alpha_dropout), ("feature", torch.feature_dropout),
+                ("feature_alpha", torch.feature_alpha_dropout)):
+    torch.manual_seed(3)
+    case("dropout." + name, [wave((3, 4, 5), 1.0)], lambda x: f(x, 0.4, True))
+case("softmin", [a], lambda x: F.softmin(x, 1))
+case("pdist", [wave((5, 3), 1.0)], lambda x: F.pdist(x, 2.0))
+case("pdist3", [wave((5, 3), 1.0)], lambda x: F.pdist(x, 3.0))
+for bias in (False, True):
+    m = nn.AdaptiveLogSoftmaxWithLoss(5, 12, [3, 7, 9], div_value=1.5, head_bias=bias)
+    fill(m)
+    n = "adaptive%d" % bias
+    y = torch.tensor([0, 11, 4, 2, 8, 7, 3])
+    case(n, [wave((7, 5), 1.0)], lambda x: m(x, y).output, m)
+    put(n + ".loss", [m(wave((7, 5), 1.0), y).loss.item()])
+    case(n + ".log_prob", [wave((7, 5), 1.0)], m.log_prob, m)
+    put(n + ".predict", m.predict(wave((7, 5), 1.0) * 8))
+q = wave((3, 2, 6), 1.0)
+m = nn.MultiheadAttention(6, 2)
+fill(m)
+case("multihead_static", [q, wave((4, 4, 3), 2.0), wave((4, 4, 3), 3.0)],
+     lambda q, k, v: F.multi_head_attention_forward(
+         q, wave((4, 2, 6), 2.0), wave((4, 2, 6), 3.0), 6, 2, m.in_proj_weight, m.in_proj_bias, None, None, False, 0.0,
+         m.out_proj.weight, m.out_proj.bias, static_k=k, static_v=v)[0])
+torch.set_default_dtype(torch.float32)
+torch.manual_seed(4)
+put("init.sparse", nn.init.sparse_(torch.empty(5, 4), 0.3, 0.5))
+put("init.dirac", nn.init.dirac_(torch.empty(3, 2, 3, 4)))
+torch.manual_seed(4)
+m = nn.EmbeddingBag(4, 5, padding_idx=-2)
+put("init.bag", m.weight)
+
+# --- weights computed from others ---
+torch.set_default_dtype(torch.float64)
+for dim in (0, 1, None):
+    m = nn.Linear(4, 3)
+    fill(m)
+    m = nn.utils.weight_norm(m, dim=dim)
+    case("weight_norm%s" % dim, [wave((2, 4), 1.0)], m, m)
+torch.manual_seed(7)
+m = nn.Linear(4, 3)
+fill(m)
+m = nn.utils.parametrizations.spectral_norm(m, n_power_iterations=2)
+for k in range(2):
+    case("spectral_norm%d" % k, [wave((2, 4), 1.0)], m, m)
+for key in ("_u", "_v"):
+    put("spectral_norm." + key, m.state_dict()["parametrizations.weight.0." + key])
+m.eval()
+case("spectral_norm.eval", [wave((2, 4), 1.0)], m, m)
