@@ -55,6 +55,8 @@ WORKLOADS = [
     ("`LayerNorm` over 1024×256, forward + backward", "norms", "norms/layer_norm", 0.7, False),
     ("cross-entropy over 128×10,000, forward + backward", "norms", "norms/cross_entropy", 0.7, False),
     ("Adam over 10 million parameters in 100 tensors", "adam", "adam/10M", 0.7, False),
+    ("data loader, 64 batches of 64 images, normalised and stacked, 1 worker", "loader", "loader/workers1", 1.0, False),
+    ("the same, 2 workers", "loader", "loader/workers2", 1.0, False),
     ("two layers 64×1000×100×10, SGD", "small_nets", "small_nets/64x1000x100x10_sgd", 0.7, True),
     ("two layers 20×10×10×5, Adam", "small_nets", "small_nets/20x10x10x5_adam", 1 / 6, True),
     ("`a + b` on 2^24 floats", "big_pointwise", "big_pointwise/add", 0.9, False),
