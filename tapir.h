@@ -21,6 +21,8 @@
 #include "tapir/autograd/functions/loss_margin.h"
 #include "tapir/autograd/functions/matmul.h"
 #include "tapir/autograd/functions/norm.h"
+#include "tapir/autograd/functions/out_forms.h"
+#include "tapir/autograd/functions/parts.h"
 #include "tapir/autograd/functions/pointwise.h"
 #include "tapir/autograd/functions/products.h"
 #include "tapir/autograd/functions/random.h"

@@ -3,12 +3,14 @@
 #include <cmath>
 #include <cstring>
 #include <numbers>
+#include <random>
 #include <utility>
 
 #include "tapir/tensor/cpu/random.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/generator_impl.h"
 #include "tapir/tensor/generator_scope.h"
+#include "tapir/tensor/ops/copy.h"
 
 namespace tapir {
 
@@ -86,7 +88,7 @@ static_assert(sizeof(StateBytes) == 5056);
 
 }  // namespace
 
-std::vector<uint8_t> Generator::get_state() const {
+GeneratorState Generator::get_state() const {
   StateBytes s{};
   {
     const std::lock_guard lock(impl_->mutex);
@@ -99,7 +101,7 @@ std::vector<uint8_t> Generator::get_state() const {
     s.normal = impl_->next_normal.value_or(0.0);
     s.has_normal = impl_->next_normal.has_value();
   }
-  std::vector<uint8_t> bytes(sizeof(s));
+  GeneratorState bytes(sizeof(s));
   std::memcpy(bytes.data(), &s, sizeof(s));
   return bytes;
 }
@@ -123,6 +125,36 @@ void Generator::set_state(const std::vector<uint8_t>& bytes) {
   impl_->engine.restore(words.data(), static_cast<uint32_t>(s.next));
   impl_->next_normal = s.has_normal ? std::optional(s.normal) : std::nullopt;
 }
+
+void Generator::set_state(const Tensor& state) {
+  TAPIR_CHECK_AS(DTypeError, state.dtype() == kUInt8, "set_state: got a tensor of {}, expected uint8",
+                 state.dtype());
+  const Tensor bytes = raw::contiguous(raw::to_device(state, kCPU));
+  const uint8_t* p = bytes.data_ptr<uint8_t>();
+  set_state(std::vector<uint8_t>(p, p + bytes.numel()));
+}
+
+GeneratorState::operator Tensor() const {
+  const Tensor t = Tensor::empty({static_cast<int64_t>(size())}, kUInt8);
+  std::copy(begin(), end(), t.data_ptr<uint8_t>());
+  return t;
+}
+
+uint64_t Generator::seed() {
+  std::random_device device;
+  const uint64_t seed =
+      (uint64_t{device()} << 32 | device()) >> 11;  // 53 bits, as PyTorch's: exact in Python
+  manual_seed(seed);
+  return seed;
+}
+
+Generator Generator::clone() const {
+  Generator copy(device());
+  copy.set_state(get_state());
+  return copy;
+}
+
+Device Generator::device() const { return impl_->device; }
 
 namespace {
 

@@ -37,6 +37,11 @@ class TAPIR_API __attribute__((aligned(64))) StorageImpl final : public RefCount
     version_.store(version() + 1, std::memory_order_relaxed);
     last_change_.store(op, std::memory_order_relaxed);
   }
+  /// Counts on from the count of the storage that this one replaces.
+  void succeed(const StorageImpl& old, const char* op) {
+    version_.store(old.version(), std::memory_order_relaxed);
+    bump_version(op);
+  }
   /// The op that changed it last, or null.
   const char* last_change() const { return last_change_.load(std::memory_order_relaxed); }
 

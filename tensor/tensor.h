@@ -58,6 +58,14 @@ class TAPIR_API Tensor {
  public:
   Tensor() = default;
   explicit Tensor(Ref<TensorImpl> impl) : impl_(std::move(impl)) {}
+  Tensor(const Tensor&) = default;
+  Tensor(Tensor&&) noexcept = default;
+  ~Tensor() = default;
+  Tensor& operator=(const Tensor&) & = default;
+  Tensor& operator=(Tensor&&) & noexcept = default;
+  /// Of what an expression gives, as x[3] = 10 and x.index({0}) = y: writes into it, as fill_ and copy_ do.
+  Tensor& operator=(const Tensor& values) &&;
+  Tensor& operator=(const Scalar& value) &&;
   /// A new, uninitialised, contiguous tensor. No gradient, no checks beyond those of Layout::of.
   static Tensor empty(IntArrayRef sizes, DType dtype, Device device = kCPU) {
     return from_layout(Layout::of(sizes), dtype, device);
@@ -407,6 +415,7 @@ class TAPIR_API Tensor {
   TAPIR_METHOD Tensor& normal_(double mean = 0, double std = 1,
                                std::optional<Generator> generator = std::nullopt);
   TAPIR_METHOD Tensor& bernoulli_(double p = 0.5, std::optional<Generator> generator = std::nullopt);
+  TAPIR_METHOD Tensor& bernoulli_(const Tensor& p, std::optional<Generator> generator = std::nullopt);
   TAPIR_METHOD Tensor& random_(std::optional<Generator> generator = std::nullopt);
   TAPIR_METHOD Tensor& random_(int64_t to, std::optional<Generator> generator = std::nullopt);
   TAPIR_METHOD Tensor& random_(int64_t from, int64_t to, std::optional<Generator> generator = std::nullopt);
@@ -567,6 +576,59 @@ class TAPIR_API Tensor {
   Tensor swapdims(int64_t dim0, int64_t dim1) const;
   Tensor broadcast_to(IntArrayRef sizes) const;
   Tensor ravel() const;
+
+  // further distributions
+  Tensor& exponential_(double lambda = 1, std::optional<Generator> generator = std::nullopt);
+  Tensor& geometric_(double p, std::optional<Generator> generator = std::nullopt);
+  Tensor& cauchy_(double median = 0, double sigma = 1, std::optional<Generator> generator = std::nullopt);
+  Tensor& log_normal_(double mean = 1, double std = 2, std::optional<Generator> generator = std::nullopt);
+  Tensor bernoulli(std::optional<Generator> generator = std::nullopt) const;
+  Tensor bernoulli(double p, std::optional<Generator> generator = std::nullopt) const;
+  Tensor multinomial(int64_t num_samples, bool replacement = false,
+                     std::optional<Generator> generator = std::nullopt) const;
+
+  // another layout for this tensor itself, whose memory stays (autograd/functions/restride.cpp)
+  Tensor& transpose_(int64_t d0, int64_t d1);
+  Tensor& t_();
+  Tensor& swapaxes_(int64_t axis0, int64_t axis1);
+  Tensor& swapdims_(int64_t dim0, int64_t dim1);
+  Tensor& squeeze_();
+  Tensor& squeeze_(int64_t dim);
+  Tensor& unsqueeze_(int64_t dim);
+  /// Row-major with new sizes: the elements that are there stay, further ones are uninitialised. Where the
+  /// memory is too small the tensor gets memory of its own, while views of it keep the old one. Throws
+  /// AutogradError for a tensor that is recorded, ValueError for a view whose memory is too small.
+  const Tensor& resize_(IntArrayRef sizes, std::optional<MemoryFormat> format = std::nullopt) const;
+  const Tensor& resize_as_(const Tensor& other, std::optional<MemoryFormat> format = std::nullopt) const;
+
+  // as the tensor, or a part replaced
+  Tensor new_empty(IntArrayRef sizes, const TensorOptions& options = {}) const;
+  Tensor new_zeros(IntArrayRef sizes, const TensorOptions& options = {}) const;
+  Tensor new_ones(IntArrayRef sizes, const TensorOptions& options = {}) const;
+  Tensor new_full(IntArrayRef sizes, const Scalar& value, const TensorOptions& options = {}) const;
+  Tensor index_put(ArrayRef<TensorIndex> indices, const Tensor& values, bool accumulate = false) const;
+  Tensor index_reduce(int64_t dim, const Tensor& index, const Tensor& source, std::string_view reduce,
+                      bool include_self = true) const;
+  Tensor& index_reduce_(int64_t dim, const Tensor& index, const Tensor& source, std::string_view reduce,
+                        bool include_self = true);
+  Tensor select_scatter(const Tensor& src, int64_t dim, int64_t index) const;
+  Tensor slice_scatter(const Tensor& src, int64_t dim = 0, std::optional<int64_t> start = std::nullopt,
+                       std::optional<int64_t> end = std::nullopt, int64_t step = 1) const;
+  Tensor diagonal_scatter(const Tensor& src, int64_t offset = 0, int64_t dim1 = 0, int64_t dim2 = 1) const;
+  Tensor& fill_diagonal_(const Scalar& value, bool wrap = false);
+  Tensor renorm(const Scalar& p, int64_t dim, const Scalar& maxnorm) const;
+  Tensor& renorm_(const Scalar& p, int64_t dim, const Scalar& maxnorm);
+  Tensor dist(const Tensor& other, const Scalar& p = 2) const;
+  Tensor cov(int64_t correction = 1, const std::optional<Tensor>& fweights = std::nullopt,
+             const std::optional<Tensor>& aweights = std::nullopt) const;
+  Tensor corrcoef() const;
+  Tensor reshape_as(const Tensor& other) const;
+  Tensor sum_to_size(IntArrayRef sizes) const;
+  Tensor mT() const;       ///< the last two dimensions exchanged
+  Tensor mH() const;       ///< mT
+  Tensor adjoint() const;  ///< mT
+  Tensor numpy_T() const;  ///< the dimensions in reverse order
+  bool is_same_size(const Tensor& other) const { return sizes() == other.sizes(); }
 
  private:
   const TensorImpl& checked() const {

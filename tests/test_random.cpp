@@ -3,7 +3,7 @@
 #include <numeric>
 #include <thread>
 
-#include "support/catch.h"
+#include "support/tensors.h"
 #include "tapir/tensor/ops/random.h"
 
 using namespace tapir;
@@ -74,12 +74,35 @@ uint64_t run(const Row& row) {
     return fnv(state.data(), state.size());
   }
   if (row.call == "randperm") return hash_of(raw::randperm(row.sizes[0], row.dtype));
+  // The parameters' elements are multiples of 1/8.
+  const auto steps = [&](int64_t n, double by, double from) {
+    return arange(n, TensorOptions(row.dtype)) * by + from;
+  };
+  if (row.call == "poisson") return hash_of(poisson(steps(480, 0.125, 0)));
+  if (row.call.starts_with("multinomial")) {
+    Tensor weights =
+        arange(1, 41, TensorOptions(row.call.ends_with("64") ? kFloat64 : kFloat32)).reshape({4, 10});
+    weights[1][3] = 0;
+    if (row.call.starts_with("multinomial_row")) weights = weights[2];
+    return hash_of(multinomial(weights, static_cast<int64_t>(row.a), row.b != 0));
+  }
+  if (row.call.starts_with("normal_") && row.call != "normal_") {
+    const Tensor mean = steps(40, 0.25, -3), std = steps(40, 0.125, 0);
+    if (row.call == "normal_ts") return hash_of(normal(mean, row.a));
+    if (row.call == "normal_st") return hash_of(normal(row.a, std));
+    if (row.call == "normal_tt") return hash_of(normal(mean, std));
+    return hash_of(normal(mean.slice(0, 0, 4).unsqueeze(1), std.slice(0, 0, 5)));
+  }
   const Tensor x = strided(row, row.dtype);
   for (int i = 0; i < row.calls; ++i) {
     if (row.call == "uniform_") raw::uniform_(x, row.a, row.b);
     if (row.call == "normal_") raw::normal_(x, row.a, row.b);
     if (row.call == "bernoulli_") raw::bernoulli_(x, row.a);
     if (row.call == "random_") raw::random_(x);
+    if (row.call == "exponential_") raw::exponential_(x, row.a);
+    if (row.call == "geometric_") raw::geometric_(x, row.a);
+    if (row.call == "cauchy_") raw::cauchy_(x, row.a, row.b);
+    if (row.call == "log_normal_") raw::log_normal_(x, row.a, row.b);
     if (row.call == "random_ft")
       raw::random_(x, static_cast<int64_t>(row.a), std::optional<int64_t>(static_cast<int64_t>(row.b)));
     if (row.call == "dropout") raw::dropout_mask_(x, row.a);
@@ -147,10 +170,40 @@ TEST_CASE("a saved state continues the stream, the kept half of a normal include
     CHECK(other.initial_seed() == 11);
   }
   const auto good = g.get_state();
-  CHECK_THROWS_AS(g.set_state({}), ValueError);
+  CHECK_THROWS_AS(g.set_state(std::vector<uint8_t>()), ValueError);
   CHECK_THROWS_AS(g.set_state(std::vector<uint8_t>(good.size(), 0xff)), ValueError);
   CHECK_THROWS_AS(g.set_state(std::vector<uint8_t>(good.size(), 0)), ValueError);
   CHECK(g.get_state() == good);
+}
+
+TEST_CASE("a state is a tensor too, and a clone goes on with the same numbers") {
+  Generator g;
+  g.manual_seed(5);
+  rand({3}, g);
+  const Tensor state = g.get_state();
+  CHECK(state.dtype() == kUInt8);
+  CHECK(state.numel() == 5056);
+  Generator twin = g.clone(), other;
+  CHECK_FALSE(twin == g);
+  other.set_state(state);
+  const Tensor x = randn({20}, g);
+  CHECK(same(x, randn({20}, twin)));
+  CHECK(same(x, randn({20}, other)));
+  CHECK_THROWS_AS(other.set_state(state.to(kInt32)), DTypeError);
+  const uint64_t seed = g.seed();
+  CHECK(g.initial_seed() == seed);
+}
+
+TEST_CASE("draws with parameters per element have gradients of zeros, in-place draws cut the history") {
+  const Tensor mean = zeros({2, 1}, requires_grad()), std = ones({3}, requires_grad());
+  normal(mean, std).sum().backward();
+  CHECK_SAME(mean.grad(), zeros({2, 1}));
+  CHECK_SAME(std.grad(), zeros({3}));
+  CHECK_SAME(autograd::grad({poisson(std)}, {std}, {ones({3})})[0], zeros({3}));
+  Tensor y = std * 2;
+  y.exponential_();
+  CHECK_SAME(autograd::grad({y}, {std}, {ones({3})})[0], zeros({3}));
+  CHECK_THROWS_AS(Tensor(std).cauchy_(), AutogradError);
 }
 
 TEST_CASE("arguments out of their domain throw before anything is drawn or written") {
@@ -179,6 +232,33 @@ TEST_CASE("arguments out of their domain throw before anything is drawn or writt
   CHECK_THROWS_AS(raw::bernoulli_(x, p), ValueError);
   CHECK_THROWS_AS(raw::dropout_mask_(x, 1.0), ValueError);
   CHECK_THROWS_AS(raw::dropout_mask_(i, 0.5), DTypeError);
+  CHECK_THROWS_AS(raw::exponential_(x, -1), ValueError);
+  CHECK_THROWS_AS(raw::exponential_(i), DTypeError);
+  CHECK_THROWS_AS(raw::geometric_(x, 0), ValueError);
+  CHECK_THROWS_AS(raw::geometric_(x, 1), ValueError);
+  CHECK_THROWS_AS(raw::geometric_(Tensor::empty({3}, kBool), 0.5), DTypeError);
+  CHECK_THROWS_AS(raw::cauchy_(i), DTypeError);
+  CHECK_THROWS_AS(raw::log_normal_(x, 0, 0), ValueError);
+  CHECK_THROWS_AS(poisson(-x.abs() - 1), ValueError);
+  CHECK_THROWS_AS(poisson(x / 0), ValueError);
+  CHECK_THROWS_AS(poisson(i), DTypeError);
+  CHECK_THROWS_AS(normal(x, -x.abs() - 1), ValueError);
+  CHECK_THROWS_AS(normal(x, zeros({3})), ShapeError);
+  for (bool again : {false, true}) {
+    const auto draw = [&](const TensorValues& weights, int64_t n) {
+      return multinomial(tensor(weights, kFloat32), n, again);
+    };
+    CHECK_THROWS_AS(draw({1.0, -1.0}, 2), ValueError);
+    CHECK_THROWS_AS(draw({1.0, nan}, 2), ValueError);
+    CHECK_THROWS_AS(draw({1.0, inf}, 2), ValueError);
+    CHECK_THROWS_AS(draw({0.0, 0.0}, 2), ValueError);
+    CHECK_THROWS_AS(draw({1.0, 1.0}, 0), ValueError);
+    CHECK_THROWS_AS(multinomial(ones({2, 2, 2}), 1, again), ShapeError);
+    CHECK_THROWS_AS(multinomial(ones({2, 0}), 1, again), ShapeError);
+    CHECK_THROWS_AS(multinomial(ones({2}, kInt64), 1, again), DTypeError);
+  }
+  CHECK_THROWS_AS(multinomial(ones({2}), 3), ValueError);
+  CHECK_THROWS_AS(multinomial(tensor({1.0, 0.0, 1.0}), 3), ValueError);
   CHECK_THROWS_AS(raw::random_(x, 5, 5), ValueError);
   CHECK_THROWS_AS(raw::random_(i, 0, 129), ValueError);
   CHECK_THROWS_AS(raw::random_(i, -129, 5), ValueError);

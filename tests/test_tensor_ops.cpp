@@ -215,3 +215,22 @@ TEST_CASE("splits are views of their tensor") {
   x.unfold(0, 2, 4)[1].mul_(-1);
   CHECK(x[5].item<int64_t>() == -5);
 }
+
+TEST_CASE("assigning to an index writes into the tensor, and is recorded") {
+  using namespace tapir::indexing;
+  Tensor x = zeros({3, 2});
+  x[1] = 10;
+  x[2] = tensor({1.0, 2.0});
+  x.index({0, 1}) = 5.5;
+  CHECK_SAME(x, tensor({{0.0, 5.5}, {10.0, 10.0}, {1.0, 2.0}}));
+  Tensor named = x[0];
+  named = ones({7});  // a name is bound anew
+  CHECK(x[0][0].item<float>() == 0);
+  const Tensor value = leaf({3, 4});
+  Tensor y = zeros({2, 2}, kFloat64);
+  y[0] = value;
+  y[1] = value * 2;
+  y.sum().backward();
+  CHECK_SAME(value.grad(), f64({3, 3}));
+  CHECK_THROWS_AS(y[0] = ones({3}, kFloat64), ShapeError);
+}

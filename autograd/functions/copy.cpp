@@ -82,4 +82,15 @@ void fill_(const Tensor& x, const Scalar& value) {
   cut_history(x, TAPIR_HERE);
 }
 
+Tensor& Tensor::operator=(const Tensor& values) && {
+  CallSite site(TAPIR_HERE);
+  tapir::copy_(*this, values);
+  return *this;
+}
+Tensor& Tensor::operator=(const Scalar& value) && {
+  CallSite site(TAPIR_HERE);
+  tapir::fill_(*this, value);
+  return *this;
+}
+
 }  // namespace tapir

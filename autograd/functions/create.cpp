@@ -1,6 +1,7 @@
 #include "tapir/autograd/functions/create.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/copy.h"
@@ -67,6 +68,30 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, const 
 }
 Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, const TensorOptions& options) {
   return finish(raw::linspace(start, end, steps, options.dtype(), options.device()), options);
+}
+Tensor logspace(const Scalar& start, const Scalar& end, int64_t steps, double base,
+                const TensorOptions& options) {
+  const Tensor exponents = raw::linspace(start, end, steps, kFloat64, kCPU);
+  double* p = exponents.data_ptr<double>();
+  for (int64_t i = 0; i < steps; ++i) p[i] = std::pow(base, p[i]);
+  return finish(raw::to_device(raw::cast(exponents, options.dtype()), options.device()), options);
+}
+Tensor range(const Scalar& start, const Scalar& end, const Scalar& step, const TensorOptions& options) {
+  const double by = step.to_double(), length = (end.to_double() - start.to_double()) / by;
+  TAPIR_CHECK_AS(ValueError, by != 0 && length >= 0 && length < 0x1p62,
+                 "range: from {} to {} by {} is no range", start.to_double(), end.to_double(), by);
+  const Tensor y = raw::arange(0, static_cast<int64_t>(length) + 1, 1, kFloat64, kCPU);
+  double* p = y.data_ptr<double>();
+  for (int64_t i = 0; i < y.numel(); ++i) p[i] = start.to_double() + p[i] * by;
+  return finish(raw::to_device(raw::cast(y, options.dtype()), options.device()), options);
+}
+Tensor scalar_tensor(const Scalar& value, const TensorOptions& options) { return full({}, value, options); }
+Tensor empty_strided(IntArrayRef size, IntArrayRef stride, const TensorOptions& options) {
+  const Layout layout = Layout::strided(size, stride, 0);
+  for (int64_t s : stride)
+    TAPIR_CHECK_AS(ShapeError, s >= 0, "empty_strided: strides {}, expected none below 0", stride);
+  Tensor y = Tensor::empty({layout.extent()}, options.dtype(), options.device()).alias(layout);
+  return finish(std::move(y), options);
 }
 Tensor eye(int64_t n, const TensorOptions& options) { return eye(n, n, options); }
 Tensor eye(int64_t n, int64_t m, const TensorOptions& options) {

@@ -33,6 +33,16 @@ TAPIR_API Tensor arange(const Scalar& start, const Scalar& end, const Scalar& st
 /// `steps` values at equal distances, both ends included.
 TAPIR_API Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps = 100,
                           const TensorOptions& options = {});
+/// base to the power of linspace(start, end, steps), computed in float64.
+TAPIR_API Tensor logspace(const Scalar& start, const Scalar& end, int64_t steps = 100, double base = 10,
+                          const TensorOptions& options = {});
+/// arange with the end included; of the default dtype.
+TAPIR_API Tensor range(const Scalar& start, const Scalar& end, const Scalar& step = 1,
+                       const TensorOptions& options = {});
+/// A tensor without dimensions.
+TAPIR_API Tensor scalar_tensor(const Scalar& value, const TensorOptions& options = {});
+/// Uninitialised, with those strides. Throws ShapeError for negative ones.
+TAPIR_API Tensor empty_strided(IntArrayRef size, IntArrayRef stride, const TensorOptions& options = {});
 /// Ones on the diagonal of an n x m matrix (m = n where left out).
 TAPIR_API Tensor eye(int64_t n, const TensorOptions& options = {});
 TAPIR_API Tensor eye(int64_t n, int64_t m, const TensorOptions& options = {});

@@ -47,6 +47,24 @@ TAPIR_API void random_(const Tensor& x, const OptionalGenerator& generator = {})
 /// PyTorch's dropout draws a row-major x, whatever the strides of its input.
 TAPIR_API void dropout_mask_(const Tensor& x, double p, const OptionalGenerator& generator = {});
 
+// The further distributions draw float64 uniforms u (log_normal_: normals) and round once
+// (distributions.cpp).
+
+/// x = -log(1 - u) / lambda, floating dtypes; lambda >= 0.
+TAPIR_API void exponential_(const Tensor& x, double lambda = 1, const OptionalGenerator& generator = {});
+/// x = ceil(log(u) / log(1 - p)): tries until the first success; p in (0, 1); not for bool.
+TAPIR_API void geometric_(const Tensor& x, double p, const OptionalGenerator& generator = {});
+/// x = median + sigma tan(pi (u - 1/2)), floating dtypes.
+TAPIR_API void cauchy_(const Tensor& x, double median = 0, double sigma = 1,
+                       const OptionalGenerator& generator = {});
+/// x = exp of a normal number with that mean and std > 0, floating dtypes.
+TAPIR_API void log_normal_(const Tensor& x, double mean = 1, double std = 2,
+                           const OptionalGenerator& generator = {});
+/// Counts with those rates, floating, of [0, 2^62); a new tensor of their dtype.
+TAPIR_API Tensor poisson(const Tensor& rates, const OptionalGenerator& generator = {});
+/// n places of each row of weights (its last dimension), with replacement: (.., n), int64.
+TAPIR_API Tensor draw_categories(const Tensor& weights, int64_t n, const OptionalGenerator& generator = {});
+
 // New, row-major tensors.
 TAPIR_API Tensor rand(IntArrayRef sizes, DType dtype, Device device = kCPU,
                       const OptionalGenerator& generator = {});

@@ -44,7 +44,9 @@ def row(call, seed, t, a=0, b=0, calls=1):
         for _ in range(calls):
             {'uniform_': lambda: t.uniform_(a, b), 'normal_': lambda: t.normal_(a, b),
              'bernoulli_': lambda: t.bernoulli_(a), 'random_': lambda: t.random_(),
-             'random_ft': lambda: t.random_(a, b)}[call]()
+             'random_ft': lambda: t.random_(a, b), 'exponential_': lambda: t.exponential_(a),
+             'geometric_': lambda: t.geometric_(a), 'cauchy_': lambda: t.cauchy_(a, b),
+             'log_normal_': lambda: t.log_normal_(a, b)}[call]()
     print(f'{{"{call}", {NAMES[out.dtype]}, {seed}u, {braces(out.shape)}, {braces(out.stride())}, {a}, {b}, {calls}, '
           f'0x{fnv(data(out)):016x}u}},')
 
@@ -114,3 +116,26 @@ for seed in SEEDS:
         torch.empty(1).normal_()
         return torch.get_rng_state()
     row('state', seed, state_with_sample, -1)
+    # Distributions whose numbers are drawn as float64 and rounded once.
+    for dtype in FLOATING:
+        for t in [torch.empty(700, dtype=dtype), torch.empty(6, 7, dtype=dtype).t()]:
+            row('exponential_', seed, t, 1.7)
+            row('geometric_', seed, t, 0.25)
+            row('cauchy_', seed, t, 0.5, 2)
+            row('log_normal_', seed, t, 0.3, 1.2)
+    for dtype in [torch.int64, torch.int16]:
+        row('geometric_', seed, torch.empty(700, dtype=dtype), 0.02)
+    for dtype in [torch.float32, torch.float64]:
+        # Steps that every dtype holds exactly.
+        rates = torch.arange(0, 60, 0.125, dtype=torch.float64).to(dtype)
+        row('poisson', seed, lambda: torch.poisson(rates))
+        weights = torch.arange(1, 41, dtype=dtype).reshape(4, 10)
+        weights[1, 3] = 0
+        for n, again in [(1, 0), (4, 0), (9, 0), (1, 1), (30, 1)]:
+            row('multinomial' + str(64 if dtype == torch.float64 else 32), seed, lambda: torch.multinomial(weights, n, bool(again)), n, again)
+            row('multinomial_row' + str(64 if dtype == torch.float64 else 32), seed, lambda: torch.multinomial(weights[2], n, bool(again)), n, again)
+        mean, std = torch.arange(40, dtype=dtype) * 0.25 - 3, torch.arange(40, dtype=dtype) * 0.125
+        row('normal_ts', seed, lambda: torch.normal(mean, 1.5), 1.5)
+        row('normal_st', seed, lambda: torch.normal(0.5, std), 0.5)
+        row('normal_tt', seed, lambda: torch.normal(mean, std))
+        row('normal_tt_broadcast', seed, lambda: torch.normal(mean[:4, None], std[:5]))

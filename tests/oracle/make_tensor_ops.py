@@ -284,6 +284,43 @@ def shapes():
     table.write()
 
 
+def parts():
+    table = Table("parts")
+    torch.manual_seed(26)
+    for d in ALL:
+        x = draw(d, 3, 4)
+        table.case("select_scatter", [x, draw(d, 3)], lambda x, s: torch.select_scatter(x, s, 1, -2), dim=1, index=-2)
+        table.case("slice_scatter", [x, draw(d, 3, 2)], lambda x, s: torch.slice_scatter(x, s, 1, 1, None, 2), dim=1, start=1, step=2)
+        table.case("diagonal_scatter", [x, draw(d, 3)], lambda x, s: torch.diagonal_scatter(x, s, 1), k=1)
+        if d != torch.bool:
+            if d != torch.bfloat16:
+                table.case("isin", [x, torch.cat([x[0, :2], x[2, 1:3]])], lambda x, t: torch.isin(x, t), grad=False)
+            if d not in HALVES:
+                for how in ("prod", "mean", "amax", "amin"):
+                    for include in (1, 0):
+                        if how == "mean" and d not in WIDE:
+                            continue
+                        src = distinct(d, 3, 3) + (1 / 16 if d.is_floating_point else 1 if d == torch.uint8 else 0)
+                        table.case("index_reduce", [distinct(d, 3, 4), ints(1, 3, 1), src],
+                                   lambda x, i, s: x.index_reduce(1, i, s, how, include_self=bool(include)), dim=1, reduce=how, include=include)
+        if d in WIDE:
+            for p, most in ((2, 1.5), (1, 3), (3, 100)):
+                table.case("renorm", [x], lambda x: torch.renorm(x, p, 0, most), p=p, dim=0, most=most)
+            table.case("dist", [x, draw(d, 3, 4)], torch.dist)
+            for t in (x, x[0]):
+                table.case("cov", [t], torch.cov, correction=1)
+                table.case("cov", [t], lambda x: torch.cov(x, correction=0), correction=0)
+            count, weigh = ints(1, 2, 0, 3), torch.tensor([0.5, 1, 2, 0.25], dtype=d)
+            table.case("cov_weighted", [x, count, weigh], lambda x, f, a: torch.cov(x, fweights=f, aweights=a))
+            table.case("corrcoef", [draw(d, 3, 5)], torch.corrcoef)
+            points = torch.sort(draw(d, 4))[0]
+            for op in ("trapezoid", "cumulative_trapezoid"):
+                table.case(op, [x, points], lambda y, x: getattr(torch, op)(y, x, dim=1), dim=1)
+                table.case(op, [x, draw(d, 3, 4)], lambda y, x: getattr(torch, op)(y, x, dim=0), dim=0)
+                table.case(op, [x], lambda y: getattr(torch, op)(y, dx=0.5, dim=1), dx=0.5, dim=1)
+    table.write()
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     scattering()
@@ -291,3 +328,4 @@ if __name__ == "__main__":
     scans()
     sorting()
     shapes()
+    parts()

@@ -192,6 +192,36 @@ void add_shapes(std::vector<OpRow>& rows) {
   rows.push_back(constant("one_hot", t, ROW_CALL({one_hot(x[0], c.integer("classes"))})));
 }
 
+void add_parts(std::vector<OpRow>& rows) {
+  const char* t = "parts";
+  rows.push_back(exact("select_scatter", t,
+                       ROW_CALL({select_scatter(x[0], x[1], c.integer("dim"), c.integer("index"))})));
+  rows.push_back(exact("slice_scatter", t,
+                       ROW_CALL({slice_scatter(x[0], x[1], c.integer("dim"), c.integer("start"), std::nullopt,
+                                               c.integer("step"))})));
+  rows.push_back(exact("diagonal_scatter", t, ROW_CALL({diagonal_scatter(x[0], x[1], c.integer("k"))})));
+  rows.push_back(rounded("index_reduce", t,
+                         ROW_CALL({index_reduce(x[0], c.integer("dim"), x[1], x[2], c.text("reduce"),
+                                                c.integer("include") != 0)}),
+                         ROW_IN_PLACE(x.index_reduce_(c.integer("dim"), rest[0], rest[1], c.text("reduce"),
+                                                      c.integer("include") != 0))));
+  rows.push_back(rounded("renorm", t, ROW_CALL({renorm(x[0], c.real("p"), c.integer("dim"), c.real("most"))}),
+                         ROW_IN_PLACE(x.renorm_(c.real("p"), c.integer("dim"), c.real("most")))));
+  rows.push_back(constant("isin", t, ROW_CALL({isin(x[0], x[1])})));
+  rows.push_back(rounded("dist", t, ROW_CALL({dist(x[0], x[1])})));
+  rows.push_back(rounded("cov", t, ROW_CALL({cov(x[0], c.integer("correction"))})));
+  rows.push_back(rounded("cov_weighted", t, ROW_CALL({cov(x[0], 1, x[1], x[2])})));
+  rows.push_back(rounded("corrcoef", t, ROW_CALL({corrcoef(x[0])})));
+  rows.push_back(rounded("trapezoid", t, [](const OracleCase& c, const Inputs& x) -> Inputs {
+    if (c.has("dx")) return {trapezoid(x[0], Scalar(c.real("dx")), c.integer("dim"))};
+    return {trapezoid(x[0], x[1], c.integer("dim"))};
+  }));
+  rows.push_back(rounded("cumulative_trapezoid", t, [](const OracleCase& c, const Inputs& x) -> Inputs {
+    if (c.has("dx")) return {cumulative_trapezoid(x[0], Scalar(c.real("dx")), c.integer("dim"))};
+    return {cumulative_trapezoid(x[0], x[1], c.integer("dim"))};
+  }));
+}
+
 }  // namespace
 
 void add_tensor_rows(std::vector<OpRow>& rows) {
@@ -200,4 +230,5 @@ void add_tensor_rows(std::vector<OpRow>& rows) {
   add_scans(rows);
   add_sorting(rows);
   add_shapes(rows);
+  add_parts(rows);
 }
