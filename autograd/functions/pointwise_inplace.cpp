@@ -119,6 +119,8 @@ void resize_out(Tensor& out, IntArrayRef sizes, DType dtype, Device device) {
 
 Tensor& detail::pointwise_out(Tensor& out, Pointwise op, const Tensor& a, const Tensor& b, const Scalar& p0) {
   const char* name = pointwise_info(op).name;
+  a.dtype();  // refuses an undefined tensor
+  if (pointwise_info(op).arity > 1) b.dtype();
   if (recording(out, a, b)) refuse_recorded_out(name);
   const Dims sizes = b.defined() ? broadcast_sizes(a.sizes(), b.sizes(), name) : Dims(a.sizes());
   if (!out.defined() || out.numel() == 0)
@@ -134,6 +136,7 @@ Tensor& detail::pointwise_out(Tensor& out, Pointwise op, const Tensor& a, const 
 }
 
 Tensor& detail::pointwise_out(Tensor& out, Pointwise op, const Tensor& a, const Scalar& b) {
+  a.dtype();  // refuses an undefined tensor
   if (recording(out, a)) refuse_recorded_out(pointwise_info(op).name);
   if (!out.defined() || out.numel() == 0)
     resize_out(out, a.sizes(), raw::binary(op, a, b).dtype(), a.device());
