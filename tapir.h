@@ -1,10 +1,13 @@
 #pragma once
 
 // All of Tapir. Each header can also be included alone.
+#include "tapir/autograd/anomaly_mode.h"
 #include "tapir/autograd/call_site.h"
+#include "tapir/autograd/checkpoint.h"
 #include "tapir/autograd/dot.h"
 #include "tapir/autograd/engine.h"
 #include "tapir/autograd/function.h"
+#include "tapir/autograd/functional.h"
 #include "tapir/autograd/functions/activation.h"
 #include "tapir/autograd/functions/attention.h"
 #include "tapir/autograd/functions/compare.h"
@@ -37,6 +40,9 @@
 #include "tapir/autograd/functions/view.h"
 #include "tapir/autograd/grad_mode.h"
 #include "tapir/autograd/gradcheck.h"
+#include "tapir/autograd/hooks.h"
+#include "tapir/autograd/inference_mode.h"
+#include "tapir/autograd/variable.h"
 #include "tapir/config.h"
 #include "tapir/cuda/cuda.h"
 #include "tapir/data/chunk.h"

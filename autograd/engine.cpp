@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
+#include <string_view>
 #include <thread>
 
+#include "tapir/autograd/anomaly_mode.h"
 #include "tapir/autograd/engine_run.h"
 #include "tapir/autograd/functions/copy.h"
 #include "tapir/autograd/functions/pointwise.h"
@@ -65,7 +68,12 @@ void GradBuffer::drop_pending() {
 }
 
 EngineRun::EngineRun(bool keep_graph, bool create_graph)
-    : keep_graph_(keep_graph), create_graph_(create_graph), outer_(std::exchange(current_run, this)) {}
+    : keep_graph_(keep_graph),
+      create_graph_(create_graph),
+      outer_(std::exchange(current_run, this)),
+      anomaly_(autograd::AnomalyMode::should_check_nan()),
+      general_(anomaly_),
+      depth_(outer_ ? outer_->depth_ + 1 : 0) {}
 
 EngineRun::~EngineRun() {
   current_run = outer_;
@@ -137,6 +145,8 @@ bool EngineRun::first_visit(Node* n) {
 bool EngineRun::discover(const std::vector<Edge>& roots) {
   static std::mutex claiming;
   std::lock_guard lock(claiming);
+  // Known beforehand, and so neither claimed nor passed.
+  for (Node* n : border_) foreign_[n].buffers.resize(n->num_outputs_);
   std::vector<Node*>& stack = ready_;  // empty until the first node is ready
   for (const Edge& root : roots)
     if (root.is_valid() && needed(root.function.get()) && first_visit(root.function.get()))
@@ -157,7 +167,7 @@ bool EngineRun::discover(const std::vector<Edge>& roots) {
 }
 
 void EngineRun::capture(const std::vector<Edge>& roots, const std::vector<Edge>& targets, bool accumulate) {
-  filtered_ = true;
+  filtered_ = general_ = true;
   accumulate_ = accumulate;
   captured_.resize(targets.size());
   for (size_t i = 0; i < targets.size(); ++i) {
@@ -179,7 +189,7 @@ void EngineRun::capture(const std::vector<Edge>& roots, const std::vector<Edge>&
       Frame& f = stack.back();
       if (f.edge < f.node->edges().size()) {
         Node* next = f.node->edges()[f.edge++].function.get();
-        if (next && seen.insert(next).second) stack.push_back({next, 0});
+        if (next && !border_.contains(next) && seen.insert(next).second) stack.push_back({next, 0});
         continue;
       }
       for (const Edge& e : f.node->edges())
@@ -189,8 +199,14 @@ void EngineRun::capture(const std::vector<Edge>& roots, const std::vector<Edge>&
   }
 }
 
+void EngineRun::capture_at_border(const std::vector<Edge>& roots, const std::vector<Edge>& targets,
+                                  const std::vector<Edge>& border) {
+  for (const Edge& e : border) border_.insert(e.function.get());
+  capture(roots, targets, false);
+}
+
 void EngineRun::push_ready(Node* n) {
-  if (TAPIR_UNLIKELY(n->waits_ && !n->hooks_ && !filtered_ && !create_graph_ && foreign_.empty())) {
+  if (TAPIR_UNLIKELY(n->waits_ && !n->hooks_ && !general_ && !create_graph_ && foreign_.empty())) {
     waiting_.push_back(n);
     return;
   }
@@ -216,7 +232,34 @@ Node* EngineRun::pop_ready() {
   return n;
 }
 
+// Note [A stack for backwards inside backwards]
+//
+// A backward that a hook or a user's backward starts runs on the stack of the one that it is started from,
+// and one inside that further up. So that thousands fit, every kBackwardsPerStack-th runs on a thread of its
+// own, for which the one that started it waits; it takes what autograd keeps per thread along.
 void EngineRun::run(const std::vector<Edge>& roots, std::vector<Tensor> grads) {
+  constexpr unsigned kBackwardsPerStack = 50;
+  if (TAPIR_LIKELY(depth_ % kBackwardsPerStack != kBackwardsPerStack - 1))
+    return run_here(roots, std::move(grads));
+  std::exception_ptr error;
+  detail::AutogradThread state = detail::autograd_thread;
+  std::thread thread([&] {
+    std::swap(detail::autograd_thread, state);
+    current_run = this;
+    try {
+      run_here(roots, std::move(grads));
+    } catch (...) {
+      error = std::current_exception();
+    }
+    current_run = nullptr;
+    std::swap(detail::autograd_thread, state);
+  });
+  thread.join();
+  detail::autograd_thread = state;
+  if (error) std::rethrow_exception(error);
+}
+
+void EngineRun::run_here(const std::vector<Edge>& roots, std::vector<Tensor> grads) {
   claimed_.swap(scratch.claimed);
   ready_.swap(scratch.ready);
   AutoGradMode mode(create_graph_);
@@ -283,7 +326,7 @@ bool EngineRun::run_waiting() {
 
 // The usual node: one output, nobody else's, no hook.
 void EngineRun::execute(Node* n) {
-  if (TAPIR_UNLIKELY(n->num_outputs_ != 1 || n->hooks_ || filtered_ ||
+  if (TAPIR_UNLIKELY(n->num_outputs_ != 1 || n->hooks_ || general_ ||
                      n->kind() != AutogradSlot::Kind::kNode || !foreign_.empty()))
     return execute_general(n);
   GradBuffer& b = n->outputs_[0].buffer;
@@ -295,6 +338,10 @@ void EngineRun::execute(Node* n) {
 
 void EngineRun::call_backward(Node* n, Grads grads) {
   GradSink sink(*this, *n);
+  call_backward(n, grads, sink);
+}
+
+TAPIR_ALWAYS_INLINE void EngineRun::call_backward(Node* n, Grads grads, GradSink& sink) {
   try {
     if (TAPIR_UNLIKELY(create_graph_)) {
       CallSite site(n->site_);
@@ -303,9 +350,67 @@ void EngineRun::call_backward(Node* n, Grads grads) {
       n->backward(grads, sink);
     }
   } catch (Error& e) {
+    // Backwards inside backwards each add a line; a few say enough.
+    if (std::string_view(e.what()).size() < 4096) add_node_context(e, *n);
+    throw;
+  }
+}
+
+namespace {
+// Stands in for the end of an edge while a node's results are looked at before they go on.
+struct Collector final : Node {
+  explicit Collector(const Edge& to) : Node(Kind::kNode, nullptr, 0, &output, 1), end(to.function.get()) {
+    if (!end) return;
+    const NodeOutput& o = end->outputs()[to.input_nr];
+    output.sizes = o.sizes;
+    output.dtype = o.dtype;
+    output.device = o.device;
+  }
+  const char* name() const override { return end->name(); }
+  void backward(Grads, GradSink&) override {}
+  Node* end;
+  NodeOutput output;
+};
+}  // namespace
+
+// For nodes with post-hooks, and for all in anomaly mode.
+void EngineRun::call_backward_collecting(Node* n, Grads grads) {
+  const size_t count = n->num_edges_;
+  const bool hooked = n->hooks_ && !n->hooks_->post.empty();
+  const std::vector<Tensor> grad_outputs(grads.begin(), grads.end());
+  std::vector<Edge> to(count);
+  for (size_t i = 0; i < count; ++i) {
+    to[i].function = Ref<Node>::adopt(new Collector(n->edges_[i]));
+    to[i].function->run_.store(this, std::memory_order_relaxed);
+  }
+  GradSink sink(*this, *n, to.data());
+  call_backward(n, grads, sink);
+  std::vector<Tensor> results(count);
+  try {
+    for (size_t i = 0; i < count; ++i) {
+      if (!sink.wants(i)) continue;
+      const Edge& e = n->edges_[i];
+      GradBuffer& b = to[i].function->outputs_[0].buffer;
+      if (b.pending && b.pending->kind == PendingProducts::Kind::kRows && !hooked) {
+        // A gradient by rows stays one.
+        for (auto& pair : b.pending->pairs) {
+          check_anomaly(*n, i, pair.g, grad_outputs);
+          add_pending(e, PendingProducts::Kind::kRows, std::move(pair.x), std::move(pair.g), pair.skip);
+        }
+        b.drop_pending();
+      } else if (b.pending) {
+        flush(to[i].function.get(), 0, b);
+      }
+      results[i] = std::move(b.grad);
+      if (anomaly_ && results[i].defined()) check_anomaly(*n, i, results[i], grad_outputs);
+    }
+    if (hooked) run_post_hooks(n, results, grad_outputs);
+  } catch (Error& e) {
     add_node_context(e, *n);
     throw;
   }
+  for (size_t i = 0; i < count; ++i)
+    if (results[i].defined() && sink.wants(i)) deliver(n, n->edges_[i], std::move(results[i]));
 }
 
 void EngineRun::finish(Node* n) {
@@ -326,48 +431,52 @@ void EngineRun::execute_general(Node* n) {
     grads = large.data();
   }
   const bool target = filtered_ && targets_.contains(n);
+  const bool at_border = !border_.empty() && border_.contains(n);
   LeafNode* leaf = n->kind() == AutogradSlot::Kind::kLeaf ? static_cast<LeafNode*>(n) : nullptr;
   bool any = false;
   for (size_t i = 0; i < outputs; ++i) {
     GradBuffer& b = buffer(n, i);
     if (TAPIR_UNLIKELY(b.pending != nullptr)) {
-      if (leaf && !(target && !accumulate_) && flush_into_leaf(leaf, b)) return;
+      if (leaf && !at_border && !(target && !accumulate_) && flush_into_leaf(leaf, b)) return;
       flush(n, i, b);
     }
     grads[i] = std::move(b.grad);
     any = any || grads[i].defined();
   }
-  if (TAPIR_UNLIKELY(n->hooks_ != nullptr)) {
-    // By index and by copy: a hook may add or remove hooks.
-    for (size_t h = 0; n->hooks_ && h < n->hooks_->hooks.size(); ++h) {
-      const auto hook = n->hooks_->hooks[h];
-      if (!grads[hook.output_nr].defined()) continue;
-      Tensor replaced = hook.call(grads[hook.output_nr]);
-      if (!replaced.defined()) continue;
-      TAPIR_CHECK_AS(ShapeError, replaced.layout_of().sizes == n->outputs()[hook.output_nr].sizes,
-                     "hook on the result of {}: it returned a gradient of sizes {}, expected {}", n->name(),
-                     replaced.sizes(), IntArrayRef(n->outputs()[hook.output_nr].sizes));
-      TAPIR_CHECK_AS(DTypeError, replaced.dtype() == n->outputs()[hook.output_nr].dtype,
-                     "hook on the result of {}: it returned a gradient of {}, expected {}", n->name(),
-                     replaced.dtype(), n->outputs()[hook.output_nr].dtype);
-      TAPIR_CHECK_AS(DeviceError, replaced.device() == n->outputs()[hook.output_nr].device,
-                     "hook on the result of {}: it returned a gradient on {}, expected {}", n->name(),
-                     replaced.device(), n->outputs()[hook.output_nr].device);
-      grads[hook.output_nr] = std::move(replaced);
-    }
-  }
+  const Grads all(grads, outputs);
+  if (TAPIR_UNLIKELY(n->hooks_ != nullptr) && !at_border && !n->hooks_->hooks.empty())
+    run_tensor_hooks(n, all);
   if (target)
-    for (const auto& [nr, index] : targets_[n]) captured_[index] = grads[nr];
+    for (const auto& [nr, index] : targets_[n])
+      captured_[index] = at_border ? std::move(grads[nr]) : grads[nr];
+  if (at_border) return;
   if (leaf) {
-    if (any && accumulate_) accumulate(leaf, std::move(grads[0]));
+    if (any && accumulate_) run_leaf(leaf, all);
     return;
   }
   bool leads_on = !filtered_;
   if (filtered_)
     for (const Edge& e : n->edges()) leads_on = leads_on || (e.is_valid() && needed(e.function.get()));
   if (!leads_on) return;
-  if (any) call_backward(n, Grads(grads, outputs));
+  if (any) {
+    if (n->hooks_ && !n->hooks_->pre.empty()) run_pre_hooks(n, all);
+    if (anomaly_ || (n->hooks_ && !n->hooks_->post.empty()))
+      call_backward_collecting(n, all);
+    else
+      call_backward(n, all);
+  }
   finish(n);
+}
+
+void EngineRun::run_leaf(LeafNode* leaf, Grads grads) {
+  if (TAPIR_LIKELY(!leaf->hooks_)) return accumulate(leaf, std::move(grads[0]));
+  if (!leaf->hooks_->pre.empty()) run_pre_hooks(leaf, grads);
+  accumulate(leaf, leaf->hooks_->post.empty() ? std::move(grads[0]) : grads[0]);
+  if (!leaf->hooks_->accumulated.empty()) run_accumulated_hooks(leaf);
+  if (!leaf->hooks_->post.empty()) {
+    std::vector<Tensor> none;
+    run_post_hooks(leaf, none, {grads[0]});
+  }
 }
 
 namespace {
@@ -582,13 +691,13 @@ bool GradSink::wants(size_t i) const {
 bool GradSink::deferring() const { return !run_.create_graph_; }
 
 void GradSink::set(size_t i, Tensor grad) {
-  if (wants(i)) run_.deliver(&node_, node_.edges_[i], std::move(grad));
+  if (wants(i)) run_.deliver(&node_, to_[i], std::move(grad));
 }
 
 void GradSink::add_product(size_t i, Tensor x, Tensor g) {
   if (!wants(i)) return;
   TAPIR_INTERNAL_CHECK(deferring());
-  const Edge& e = node_.edges_[i];
+  const Edge& e = to_[i];
   const NodeOutput& o = e.function->outputs_[e.input_nr];
   if (!(o.sizes.size() == 2 && x.dim() == 2 && g.dim() == 2 && x.size(0) == g.size(0) &&
         g.size(1) == o.sizes[0] && x.size(1) == o.sizes[1]))
@@ -599,14 +708,14 @@ void GradSink::add_product(size_t i, Tensor x, Tensor g) {
 
 Tensor& GradSink::accumulator(size_t i) {
   TAPIR_INTERNAL_CHECK(deferring() && wants(i));
-  const Edge& e = node_.edges_[i];
+  const Edge& e = to_[i];
   return run_.exclusive(e.function.get(), e.input_nr);
 }
 
 void GradSink::add_row_sum(size_t i, const Tensor& g) {
   if (!wants(i)) return;
   TAPIR_INTERNAL_CHECK(deferring());
-  const Edge& e = node_.edges_[i];
+  const Edge& e = to_[i];
   const NodeOutput& o = e.function->outputs_[e.input_nr];
   // Summed at once while it is in the cache; what waits is one row.
   Tensor row = raw::contiguous(raw::cast(g.size(0) == 1 ? g : raw::sum(g, {0}, true), o.dtype));
@@ -618,7 +727,7 @@ void GradSink::add_row_sum(size_t i, const Tensor& g) {
 void GradSink::add_rows(size_t i, Tensor index, Tensor g, int64_t skip) {
   if (!wants(i)) return;
   TAPIR_INTERNAL_CHECK(deferring());
-  const Edge& e = node_.edges_[i];
+  const Edge& e = to_[i];
   const NodeOutput& o = e.function->outputs_[e.input_nr];
   if (!(o.sizes.size() == 2 && g.dim() == 2 && g.size(1) == o.sizes[1] && g.size(0) == index.numel()))
     wrong_gradient(&node_, *e.function, g.sizes(), o.sizes);
@@ -626,87 +735,4 @@ void GradSink::add_rows(size_t i, Tensor index, Tensor g, int64_t skip) {
                    skip);
 }
 
-// --- the public functions ---
-
-namespace autograd {
-namespace {
-
-struct Roots {
-  std::vector<Edge> edges;
-  std::vector<Tensor> grads;
-};
-
-Roots make_roots(const char* op, const variable_list& tensors, const variable_list& grads) {
-  TAPIR_CHECK_AS(ValueError, grads.empty() || grads.size() == tensors.size(),
-                 "{}: {} tensors but {} gradients; give one for each, or none", op, tensors.size(),
-                 grads.size());
-  Roots roots;
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    const Tensor& t = tensors[i];
-    TAPIR_CHECK_AS(AutogradError, t.defined(), "{}: tensor {} is undefined", op, i);
-    TAPIR_CHECK_AS(AutogradError, requires_grad(t),
-                   "{}: tensor {} (sizes {}) does not require a gradient: no op on a tensor with "
-                   "requires_grad led to it, or "
-                   "it was made under NoGradGuard",
-                   op, i, t.sizes());
-    Tensor g = i < grads.size() ? grads[i] : Tensor();
-    if (!g.defined()) {
-      TAPIR_CHECK_AS(ShapeError, t.numel() == 1,
-                     "{}: tensor {} has sizes {}; only one with a single element needs no gradient argument: "
-                     "sum it to a loss, or "
-                     "pass a gradient of its sizes",
-                     op, i, t.sizes());
-      g = raw::full(t.sizes(), 1, t.dtype(), t.device());
-    } else {
-      TAPIR_CHECK_AS(ShapeError, g.sizes() == t.sizes(),
-                     "{}: the gradient for tensor {} has sizes {}, expected {}", op, i, g.sizes(), t.sizes());
-    }
-    roots.edges.push_back(gradient_edge(t));
-    roots.grads.push_back(std::move(g));
-  }
-  return roots;
-}
-
-}  // namespace
-
-void backward(const variable_list& tensors, const variable_list& grad_tensors,
-              std::optional<bool> retain_graph, bool create_graph, const variable_list& inputs) {
-  Roots roots = make_roots("backward", tensors, grad_tensors);
-  EngineRun run(retain_graph.value_or(create_graph), create_graph);
-  if (!inputs.empty()) {
-    std::vector<Edge> targets;
-    for (const Tensor& t : inputs) {
-      TAPIR_CHECK_AS(
-          AutogradError, t.defined() && requires_grad(t),
-          "backward: an input does not require a gradient; call requires_grad_() before the forward");
-      if (!t.is_leaf()) t.retain_grad();
-      targets.push_back(gradient_edge(t));
-    }
-    run.capture(roots.edges, targets, true);
-  }
-  run.run(roots.edges, std::move(roots.grads));
-}
-
-variable_list grad(const variable_list& outputs, const variable_list& inputs,
-                   const variable_list& grad_outputs, std::optional<bool> retain_graph, bool create_graph,
-                   bool allow_unused) {
-  Roots roots = make_roots("grad", outputs, grad_outputs);
-  std::vector<Edge> targets;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    TAPIR_CHECK_AS(AutogradError, inputs[i].defined() && requires_grad(inputs[i]),
-                   "grad: input {} does not require a gradient; call requires_grad_() before the forward", i);
-    targets.push_back(gradient_edge(inputs[i]));
-  }
-  EngineRun run(retain_graph.value_or(create_graph), create_graph);
-  run.capture(roots.edges, targets, false);
-  run.run(roots.edges, std::move(roots.grads));
-  for (size_t i = 0; i < inputs.size(); ++i)
-    TAPIR_CHECK_AS(AutogradError, run.captured()[i].defined() || allow_unused,
-                   "grad: the outputs do not depend on input {} (sizes {}); pass allow_unused = true for an "
-                   "undefined gradient",
-                   i, inputs[i].sizes());
-  return std::move(run.captured());
-}
-
-}  // namespace autograd
 }  // namespace tapir

@@ -15,8 +15,10 @@ using tapir::Node;
 ///   retain_graph  keep what was saved, for another backward; defaults to create_graph
 ///   create_graph  record the backward itself, for higher derivatives
 ///   inputs        accumulate into these only: leaves, or others, which then retain their gradient
-/// Throws AutogradError where nothing requires a gradient, the graph was freed or a saved tensor was changed,
-/// ShapeError where a gradient does not fit. An exception leaves the graph usable.
+/// A thread may run it inside a hook or a user-defined backward, to any depth; several threads may run it at
+/// once, on graphs of their own or on one. Throws AutogradError where nothing requires a gradient, the graph
+/// was freed or a saved tensor was changed, ShapeError where a gradient does not fit. An exception leaves the
+/// graph usable.
 TAPIR_API void backward(const variable_list& tensors, const variable_list& grad_tensors = {},
                         std::optional<bool> retain_graph = std::nullopt, bool create_graph = false,
                         const variable_list& inputs = {});

@@ -9,6 +9,7 @@
 
 namespace tapir {
 
+/// What a node calls beside its backward; handles are unique in the process.
 struct NodeHooks {
   struct Hook {
     unsigned handle;
@@ -16,8 +17,26 @@ struct NodeHooks {
     bool keeps;  // the gradient, without replacing it: runs after the others
     std::function<Tensor(const Tensor&)> call;
   };
+  struct Pre {
+    unsigned handle;
+    uintptr_t key;  // of a libtorch hook: its address
+    Node::PreHook call;
+  };
+  struct Post {
+    unsigned handle;
+    uintptr_t key;
+    Node::PostHook call;
+  };
+  struct Accumulated {
+    unsigned handle;
+    std::function<void(const Tensor&)> call;
+  };
   std::vector<Hook> hooks;
-  unsigned next_handle = 0;
+  std::vector<Pre> pre;
+  std::vector<Post> post;
+  std::vector<Accumulated> accumulated;
+  // What those get: an alias of the variable without its leaf, which would own itself.
+  Tensor variable;
 };
 
 /// Contributions of one kind to one gradient, which wait to be summed.
@@ -44,6 +63,10 @@ class EngineRun {
   /// Restricts the run to what leads to these edges; leaves are then accumulated into only where
   /// `accumulate`, and the gradients that arrive are kept in captured().
   void capture(const std::vector<Edge>& roots, const std::vector<Edge>& targets, bool accumulate);
+  /// Restricts the run to what lies between the roots and `border`, edges to nodes that are not run, nor are
+  /// their hooks. The sums of what arrives at `targets`, some of the border, are kept in captured().
+  void capture_at_border(const std::vector<Edge>& roots, const std::vector<Edge>& targets,
+                         const std::vector<Edge>& border);
   void run(const std::vector<Edge>& roots, std::vector<Tensor> grads);
   std::vector<Tensor>& captured() { return captured_; }
 
@@ -92,6 +115,15 @@ class EngineRun {
   bool run_waiting();
   void execute_general(Node* n);
   void call_backward(Node* n, Grads grads);
+  void call_backward(Node* n, Grads grads, GradSink& sink);
+  void call_backward_collecting(Node* n, Grads grads);
+  void run_here(const std::vector<Edge>& roots, std::vector<Tensor> grads);
+  void run_tensor_hooks(Node* n, Grads grads);
+  void run_pre_hooks(Node* n, Grads grads);
+  void run_post_hooks(Node* n, std::vector<Tensor>& grad_inputs, const std::vector<Tensor>& grad_outputs);
+  void run_accumulated_hooks(LeafNode* leaf);
+  void run_leaf(LeafNode* leaf, Grads grads);
+  static void check_anomaly(const Node& n, size_t input, const Tensor& grad, const std::vector<Tensor>& got);
   void finish(Node* n);
   void deliver(const Node* from, const Edge& edge, Tensor grad);
   void add_to(GradBuffer& b, Tensor grad);
@@ -107,6 +139,10 @@ class EngineRun {
   EngineRun* holder_ = nullptr;
   bool finished_ = false;
   bool filtered_ = false, accumulate_ = true;
+  bool anomaly_;    // look for NaN
+  bool general_;    // filtered_ or anomaly_: no shortcut for the usual node
+  unsigned depth_;  // of backwards inside backwards
+  std::unordered_set<Node*> border_;
   std::vector<Node*> claimed_;
   std::vector<Node*> ready_;    // a heap
   Node* next_ = nullptr;        // ready too: spares the heap in a chain

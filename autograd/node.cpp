@@ -1,9 +1,6 @@
 #include "tapir/autograd/node.h"
 
-#include <algorithm>
-
 #include "tapir/autograd/engine_run.h"
-#include "tapir/tensor/error_format.h"
 
 namespace tapir {
 
@@ -39,21 +36,6 @@ void Node::backward_together(std::span<Together> nodes) {
 }
 
 std::vector<Edge> Node::next_edges() const { return std::vector<Edge>(edges_, edges_ + num_edges_); }
-
-unsigned Node::add_hook(uint32_t output_nr, std::function<Tensor(const Tensor&)> hook, bool keeps) {
-  if (!hooks_) hooks_ = new NodeHooks;
-  auto& hooks = hooks_->hooks;
-  const unsigned handle = hooks_->next_handle++;
-  const auto at =
-      keeps ? hooks.end() : std::find_if(hooks.begin(), hooks.end(), [](const auto& h) { return h.keeps; });
-  hooks.insert(at, {handle, output_nr, keeps, std::move(hook)});
-  return handle;
-}
-
-void Node::remove_hook(unsigned handle) {
-  if (!hooks_) return;
-  std::erase_if(hooks_->hooks, [&](const NodeHooks::Hook& h) { return h.handle == handle; });
-}
 
 LeafNode::LeafNode(const Tensor& variable) : Node(Kind::kLeaf, nullptr, 0, &output, 1) {
   describe_output(0, variable);

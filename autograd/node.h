@@ -32,6 +32,8 @@ namespace tapir {
 class Node;
 class EngineRun;
 struct NodeHooks;
+struct FunctionPreHook;
+struct FunctionPostHook;
 
 /// Where a gradient goes: input number `input_nr` of `function` (that is, output `input_nr` of the forward
 /// op).
@@ -95,9 +97,11 @@ class GradSink {
 
  private:
   friend class EngineRun;
-  GradSink(EngineRun& run, Node& node) : run_(run), node_(node) {}
+  inline GradSink(EngineRun& run, Node& node);
+  GradSink(EngineRun& run, Node& node, Edge* to) : run_(run), node_(node), to_(to) {}
   EngineRun& run_;
   Node& node_;
+  Edge* to_;  // where the gradients go: the node's edges, or what stands in for them while they are looked at
 };
 
 /// A node that runs together with others; see Node::backward_together.
@@ -143,7 +147,31 @@ class TAPIR_API Node : public AutogradSlot {
   /// Calls `hook` with the gradient of output `output_nr` before backward(); a defined result replaces it.
   /// Hooks run in the order in which they were added; one that keeps the gradient (retain_grad) after them.
   unsigned add_hook(uint32_t output_nr, std::function<Tensor(const Tensor&)> hook, bool keeps = false);
+  /// Takes back a hook of any kind.
   void remove_hook(unsigned handle);
+
+  /// Hooks of the node as a whole; they run where the node itself does, pre-hooks after the tensors' hooks:
+  ///   pre-hook   (grads of the outputs) -> replacements
+  ///   post-hook  (grads that the node computed for its inputs, grads of the outputs) -> replacements
+  /// An empty list keeps all, an undefined tensor in it the one at its place. The post-hook of a leaf runs
+  /// after its gradient was accumulated; it gets no gradients of inputs. A node with post-hooks computes the
+  /// gradients of its inputs at once, rather than leaving products to be gathered. Returns a handle for
+  /// remove_hook.
+  using PreHook = std::function<std::vector<Tensor>(const std::vector<Tensor>& grads)>;
+  using PostHook = std::function<std::vector<Tensor>(const std::vector<Tensor>& grad_inputs,
+                                                     const std::vector<Tensor>& grad_outputs)>;
+  unsigned add_pre_hook(PreHook hook);
+  unsigned add_post_hook(PostHook hook);
+  /// The same by PyTorch's names; `hook` may also return nothing. Defined in hooks.h.
+  template <class F>
+  unsigned register_prehook(F&& hook);
+  template <class F>
+  unsigned register_hook(F&& hook);
+  /// libtorch's: hooks as objects. Their addresses are what del_post_hook takes.
+  uintptr_t add_pre_hook(std::unique_ptr<FunctionPreHook>&& hook);
+  uintptr_t add_post_hook(std::unique_ptr<FunctionPostHook>&& hook);
+  /// False where there is no such hook.
+  bool del_post_hook(const uintptr_t& key);
 
   inline void set_edge(size_t i, const Tensor& input);
   inline void describe_output(size_t i, const Tensor& output);
@@ -176,6 +204,8 @@ class TAPIR_API Node : public AutogradSlot {
  private:
   friend class EngineRun;
   friend class GradSink;
+  friend class LeafNode;
+  NodeHooks& make_hooks();
   uint32_t num_edges_;
   uint32_t num_outputs_;
   Edge* edges_;
@@ -203,6 +233,12 @@ class TAPIR_API LeafNode final : public Node {
   Tensor& dense_grad();
   /// True where the gradient is what `rows` says; a dense one that came from elsewhere ends that.
   bool by_rows();
+  /// Calls `hook` with a handle to `variable`, whose leaf this is, after each accumulation.
+  unsigned add_post_accumulate_hook(const Tensor& variable, std::function<void(const Tensor&)> hook);
+  /// Tells those hooks that the variable shows another array.
+  void show_variable(const Tensor& variable);
+  /// Gives the hooks to the leaf that takes this one's place.
+  void move_hooks_to(LeafNode& leaf);
 
   bool requires_grad = true;
   Tensor grad;
@@ -227,6 +263,8 @@ class TAPIR_API RetainedSlot final : public AutogradSlot {
   Ref<Cell> cell;
   unsigned hook;
 };
+
+inline GradSink::GradSink(EngineRun& run, Node& node) : run_(run), node_(node), to_(node.edges_) {}
 
 /// A node with fixed numbers of inputs, saved tensors and outputs, all in one block.
 template <size_t kInputs, size_t kSaved = 0, size_t kOutputs = 1>

@@ -28,6 +28,14 @@ void SavedTensor::changed_failure(const Node& owner) const {
       impl_->storage->version(), by ? by : "that op");
 }
 
+void SavedTensor::inference_failure() {
+  const Tensor t(std::move(impl_));
+  throw_error<AutogradError>(
+      "save_for_backward: an inference tensor (sizes {}) cannot be saved for backward; clone() it outside of "
+      "InferenceMode first",
+      t.sizes());
+}
+
 void SavedTensor::freed_failure(const Node& owner) {
   throw_error<AutogradError>(
       "{}: the graph was already freed by an earlier backward; pass retain_graph = true to the first one to "

@@ -8,8 +8,8 @@ namespace tapir {
 class Node;
 
 /// Keeps an input of the forward as it is, or a result as an alias without its graph, so that a node never
-/// owns itself. unpack() throws AutogradError where the tensor was changed in place since, or where the graph
-/// was freed.
+/// owns itself. What was made in inference mode cannot be saved. unpack() throws AutogradError where the
+/// tensor was changed in place since, or where the graph was freed.
 class TAPIR_API SavedTensor {
  public:
   SavedTensor() = default;
@@ -17,6 +17,7 @@ class TAPIR_API SavedTensor {
     if (!t.defined()) return;
     impl_ = t.ref();
     version_ = t.impl()->storage->version();
+    if (TAPIR_UNLIKELY(version_ == StorageImpl::kNoVersion)) inference_failure();
     state_ = State::kInput;
   }
   /// `t` is output number `output_nr` of the node that saves it.
@@ -40,6 +41,7 @@ class TAPIR_API SavedTensor {
   enum class State : uint8_t { kEmpty, kInput, kOutput, kReleased };
   [[noreturn]] void changed_failure(const Node& owner) const;
   [[noreturn]] static void freed_failure(const Node& owner);
+  [[noreturn]] TAPIR_COLD void inference_failure();
 
   Ref<TensorImpl> impl_;
   uint32_t version_ = 0;

@@ -1,13 +1,45 @@
 // The methods of Tensor that concern its history, and what happens to it when values change in place.
+#include "tapir/autograd/variable.h"
 #include "tapir/autograd/engine.h"
 #include "tapir/autograd/functions/copy.h"
 #include "tapir/autograd/functions/pointwise.h"
 #include "tapir/autograd/functions/view.h"
+#include "tapir/autograd/hooks.h"
+#include "tapir/autograd/inference_mode.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/copy.h"
 #include "tapir/tensor/ops/create.h"
 
 namespace tapir {
+
+namespace autograd {
+
+Variable make_variable(const Tensor& data, bool requires_grad, bool) {
+  if (!data.defined()) return {};
+  Tensor t = data.detach();
+  t.set_requires_grad(requires_grad);
+  return t;
+}
+
+namespace {
+struct UndefinedGradBackward final : NodeOf<1> {
+  const char* name() const override { return "UndefinedGradBackward"; }
+  void backward(Grads, GradSink&) override {}
+};
+}  // namespace
+
+variable_list UndefinedGrad::apply(const variable_list& inputs) const {
+  variable_list outputs;
+  for (const Tensor& x : inputs) {
+    outputs.push_back(x.defined() ? x.detach() : x);
+    if (!recording(x)) continue;
+    record<UndefinedGradBackward>(TAPIR_HERE, outputs.back(), x);
+    outputs.back().impl()->frozen_view = true;
+  }
+  return outputs;
+}
+
+}  // namespace autograd
 
 namespace {
 
@@ -29,6 +61,11 @@ const Tensor& Tensor::set_requires_grad(bool r) const {
   checked();
   TAPIR_CHECK_AS(DTypeError, !r || is_floating_point(),
                  "requires_grad_: got {}; only floating-point tensors have gradients", dtype());
+  TAPIR_CHECK_AS(
+      AutogradError, !r || !is_inference() || InferenceMode::is_enabled(),
+      "requires_grad_: an inference tensor (sizes {}) cannot require a gradient outside of InferenceMode; "
+      "clone() it first",
+      sizes());
   if (LeafNode* leaf = leaf_of(*this)) {
     leaf->requires_grad = r;
   } else if (slot_of(*impl_)) {
@@ -79,6 +116,8 @@ Ref<Node> Tensor::grad_fn() const {
 
 void Tensor::backward(const Tensor& gradient, std::optional<bool> retain_graph, bool create_graph,
                       std::optional<TensorList> inputs) const {
+  TAPIR_CHECK_AS(ValueError, !inputs || !inputs->empty(),
+                 "backward: `inputs` is empty; leave it out to accumulate into all leaves");
   std::vector<Tensor> grads;
   if (gradient.defined()) grads.push_back(gradient);
   autograd::backward({*this}, grads, retain_graph, create_graph,
@@ -124,6 +163,10 @@ Tensor Tensor::detach() const {
 
 Tensor& Tensor::detach_() {
   TAPIR_CHECK_AS(AutogradError, !checked().base, "detach_: the tensor is a view; use detach() instead");
+  if (LeafNode* leaf = leaf_of(*this)) {
+    leaf->requires_grad = false;
+    return *this;
+  }
   impl_->autograd.reset();
   impl_->output_nr = 0;
   return *this;
@@ -153,20 +196,31 @@ void Tensor::set_data(const Tensor& other) const {
     if (leaf->output.sizes == o.layout.sizes && leaf->output.dtype == o.dtype &&
         leaf->output.device == o.device) {
       leaf->grad = std::move(grad);
+      leaf->show_variable(other);
     } else {
       const Tensor shape = other.alias(o.layout);  // holds the leaf until this tensor does
       LeafNode& fresh = make_leaf(shape);
       Ref<AutogradSlot> slot = Ref<AutogradSlot>::share(&fresh);
       fresh.grad = std::move(grad);
       fresh.requires_grad = required;
+      leaf->move_hooks_to(fresh);
+      fresh.show_variable(other);
       impl_->autograd = std::move(slot);
     }
   }
+  // What saved the old array holds this tensor, and would read the new one.
+  if (impl_->storage != o.storage && !impl_->storage->is_inference())
+    o.storage->raise_version(impl_->storage->version() + 1, "set_data");
   impl_->storage = o.storage;
   impl_->layout = o.layout;
   impl_->data = o.data;
   impl_->dtype = o.dtype;
   impl_->device = o.device;
+}
+
+uint32_t Tensor::_version() const {
+  TAPIR_CHECK_AS(AutogradError, !is_inference(), "_version: inference tensors do not count their changes");
+  return impl_->storage->version();
 }
 
 Tensor Tensor::_base() const {
@@ -256,6 +310,13 @@ void detail::check_inplace_slow(const Tensor& t, const char* op) {
           "{}: the tensor (sizes {}) is a view of a leaf that requires a gradient; change it under "
           "NoGradGuard, or work on a "
           "clone()",
+          op, t.sizes());
+    if (requires_grad(base) && !slot_of(*t.impl()))
+      throw_error<AutogradError>(
+          "{}: the tensor (sizes {}) is a view that was made under NoGradGuard or InferenceMode of a tensor "
+          "with a "
+          "gradient: whether its change is to be recorded is not clear. Make the view outside, or change it "
+          "inside",
           op, t.sizes());
   }
 }

@@ -183,9 +183,9 @@ class AnyModule {
         if constexpr ((std::is_lvalue_reference_v<Args> && ...) &&
                       (!std::is_const_v<std::remove_reference_t<Args>> && ...)) {
           Tensor copy = x;
-          return held->forward(copy);
+          return detail::call_module(*held, copy);
         } else {
-          return held->forward(x);
+          return detail::call_module(*held, x);
         }
       } else {
         return forward(std::vector<AnyValue>(1, AnyValue(x))).template get<Tensor>();
@@ -201,10 +201,10 @@ class AnyModule {
     template <size_t... I>
     AnyValue call(std::vector<AnyValue>& arguments, std::index_sequence<I...>) {
       if constexpr (std::is_void_v<R>) {
-        held->forward(static_cast<Args>(argument<Args>(arguments[I], I))...);
+        detail::call_module(*held, static_cast<Args>(argument<Args>(arguments[I], I))...);
         return AnyValue(std::tuple<>());
       } else {
-        return AnyValue(held->forward(static_cast<Args>(argument<Args>(arguments[I], I))...));
+        return AnyValue(detail::call_module(*held, static_cast<Args>(argument<Args>(arguments[I], I))...));
       }
     }
     template <class A>

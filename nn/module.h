@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "tapir/nn/module_holder.h"
+#include "tapir/nn/module_hooks.h"
 #include "tapir/nn/ordered_dict.h"
 #include "tapir/tensor/args.h"
 #include "tapir/tensor/tensor.h"
@@ -139,6 +140,43 @@ class TAPIR_API Module : public std::enable_shared_from_this<Module> {
   /// Takes a submodule away. Throws IndexError where there is none.
   void unregister_module(const std::string& name);
 
+  /// Hooks, called where the module is called: through a holder, AnyModule, Sequential or a container, but
+  /// not by forward() itself. Each may return nothing, or what takes the place of what it was given:
+  ///   forward_pre        (Module&, inputs)                    -> inputs
+  ///   forward            (Module&, inputs, outputs)           -> outputs
+  ///   full_backward_pre  (Module&, grad_outputs)              -> grad_outputs, before the module's backward
+  ///   full_backward      (Module&, grad_inputs, grad_outputs) -> grad_inputs, after it
+  /// The lists hold the tensors among the arguments or results of forward, also those in optionals, tuples
+  /// and vectors; gradients of tensors that require none are undefined. Hooks run in order of registration.
+  /// While there is a backward hook, inputs and outputs that require a gradient are seen through an identity,
+  /// and may not be changed in place. Where no input requires a gradient, the full backward hook runs when
+  /// the gradients of the outputs are there. A copy of the module has copies of its hooks. Returns a handle
+  /// for remove_hook.
+  template <class F>
+  unsigned register_forward_pre_hook(F&& hook) {
+    return hooks_.make().add_forward_pre(
+        detail::returning_list<Module&, const TensorVector&>(std::forward<F>(hook)));
+  }
+  template <class F>
+  unsigned register_forward_hook(F&& hook) {
+    return hooks_.make().add_forward(
+        detail::returning_list<Module&, const TensorVector&, const TensorVector&>(std::forward<F>(hook)));
+  }
+  template <class F>
+  unsigned register_full_backward_pre_hook(F&& hook) {
+    return hooks_.make().add_backward_pre(
+        detail::returning_list<Module&, const TensorVector&>(std::forward<F>(hook)));
+  }
+  template <class F>
+  unsigned register_full_backward_hook(F&& hook) {
+    return hooks_.make().add_backward(
+        detail::returning_list<Module&, const TensorVector&, const TensorVector&>(std::forward<F>(hook)));
+  }
+  /// Takes a hook of any kind back; false where there is none of that handle.
+  bool remove_hook(unsigned handle) { return hooks_.get() && hooks_.get()->remove(handle); }
+  /// Null where no hook was ever registered.
+  const detail::ModuleHooks* hooks() const { return hooks_.get(); }
+
   /// Prints one line, such as "tapir::nn::Linear(in_features=4, out_features=5, bias=true)". printing a
   /// module with << adds its children.
   virtual void pretty_print(std::ostream& stream) const;
@@ -192,6 +230,7 @@ class TAPIR_API Module : public std::enable_shared_from_this<Module> {
 
   std::vector<std::string> transient_buffers_;
   mutable std::string name_;
+  detail::ModuleHooksOwner hooks_;
   bool training_ = true;
 };
 

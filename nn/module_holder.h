@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "tapir/nn/module_hooks.h"
 #include "tapir/tensor/macros.h"
 
 namespace tapir::nn {
@@ -66,7 +67,11 @@ class ModuleHolder : public detail::HolderBase {
   /// forward(arguments...)
   template <class... Args>
   decltype(auto) operator()(Args&&... args) const {
-    return get()->forward(std::forward<Args>(args)...);
+    Contained* const module = get();
+    if constexpr (requires { module->hooks(); })
+      if (TAPIR_UNLIKELY(module->hooks() != nullptr))
+        return detail::call_hooked(*module, std::forward<Args>(args)...);
+    return module->forward(std::forward<Args>(args)...);
   }
 
  private:

@@ -32,7 +32,7 @@ LayerNorm norm_of(const TransformerEncoderLayerOptions& o) {
 }
 Tensor attend(const MultiheadAttention& attention, const Tensor& query, const Tensor& memory,
               const Tensor& mask, const Tensor& padding) {
-  return std::get<0>(attention->forward(query, memory, memory, padding, false, mask));
+  return std::get<0>(attention(query, memory, memory, padding, false, mask));
 }
 void print_layer(std::ostream& stream, const char* name, const TransformerEncoderLayerOptions& o) {
   stream << "tapir::nn::" << name << "(d_model=" << o.d_model() << ", nhead=" << o.nhead() << ")";

@@ -21,6 +21,7 @@ namespace detail {
 struct RefThread {
   uint32_t id = 1;
   std::atomic<bool> pending{false};  ///< other threads have given up objects of this thread: see drain_refs()
+  uint32_t first_version = 0;  ///< the version of new storages; kept here since making one reads `id` anyway
 };
 extern TAPIR_API constinit thread_local RefThread ref_thread;
 TAPIR_API uint32_t register_ref_thread();

@@ -1,5 +1,7 @@
 #include "tapir/tensor/storage.h"
 
+#include "tapir/tensor/error_format.h"
+
 namespace tapir {
 
 Ref<StorageImpl> StorageImpl::make_large(size_t bytes, Device device) {
@@ -21,6 +23,13 @@ Ref<StorageImpl> StorageImpl::wrap(void* data, size_t bytes, Device device,
   s->kind_ = Kind::kExternal;
   if (deleter) s->deleter_ = new std::function<void(void*)>(std::move(deleter));
   return Ref<StorageImpl>::adopt(s);
+}
+
+void StorageImpl::inference_failure(const char* op) {
+  throw_error<AutogradError>(
+      "{}: an inference tensor cannot be changed in place outside of InferenceMode; clone() it for a normal "
+      "one",
+      op ? op : "an in-place op");
 }
 
 void StorageImpl::destroy_large(StorageImpl* s) {

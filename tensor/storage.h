@@ -32,15 +32,30 @@ class TAPIR_API __attribute__((aligned(64))) StorageImpl final : public RefCount
   Device device() const { return device_; }
   /// Counts in-place changes; autograd compares it with the count at the time a tensor was saved.
   uint32_t version() const { return version_.load(std::memory_order_relaxed); }
+  /// The version of what was made in inference mode (autograd/inference_mode.h), which counts no changes.
+  static constexpr uint32_t kNoVersion = UINT32_MAX;
+  bool is_inference() const { return version() == kNoVersion; }
+  /// Throws AutogradError where `op` is about to change what was made in inference mode from outside of it.
+  void check_changeable(const char* op) const {
+    if (TAPIR_UNLIKELY(is_inference()) && detail::ref_thread.first_version != kNoVersion)
+      inference_failure(op);
+  }
   /// Counts a change made by `op`, a string literal that error messages name.
   void bump_version(const char* op) {
+    if (TAPIR_UNLIKELY(is_inference())) return check_changeable(op);
     version_.store(version() + 1, std::memory_order_relaxed);
     last_change_.store(op, std::memory_order_relaxed);
   }
   /// Counts on from the count of the storage that this one replaces.
   void succeed(const StorageImpl& old, const char* op) {
-    version_.store(old.version(), std::memory_order_relaxed);
+    raise_version(old.version(), op);
     bump_version(op);
+  }
+  /// Makes the version at least `version`, so that what was saved before it counts as changed.
+  void raise_version(uint32_t least, const char* op) {
+    if (is_inference() || version() >= least) return;
+    version_.store(least, std::memory_order_relaxed);
+    last_change_.store(op, std::memory_order_relaxed);
   }
   /// The op that changed it last, or null.
   const char* last_change() const { return last_change_.load(std::memory_order_relaxed); }
@@ -58,13 +73,14 @@ class TAPIR_API __attribute__((aligned(64))) StorageImpl final : public RefCount
   explicit StorageImpl(size_t bytes)
       : data_(reinterpret_cast<std::byte*>(this) + sizeof(StorageImpl)), nbytes_(bytes), device_(kCPU) {}
   static Ref<StorageImpl> make_large(size_t bytes, Device device);
+  [[noreturn]] TAPIR_COLD static void inference_failure(const char* op);
   static void destroy_large(StorageImpl* s);
 
   std::byte* data_;
   size_t nbytes_;
   std::function<void(void*)>* deleter_ = nullptr;
   std::atomic<const char*> last_change_{nullptr};
-  std::atomic<uint32_t> version_{0};
+  std::atomic<uint32_t> version_{detail::ref_thread.first_version};
   Device device_;
   Kind kind_ = Kind::kInline;
 };

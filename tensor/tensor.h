@@ -169,24 +169,41 @@ class TAPIR_API Tensor {
   /// element.
   void backward(const Tensor& gradient = {}, std::optional<bool> retain_graph = std::nullopt,
                 bool create_graph = false, std::optional<TensorList> inputs = std::nullopt) const;
+  /// A non-leaf keeps its gradient in grad() from the next backward on; in-place changes carry that on. No
+  /// effect on a leaf. Throws AutogradError where no gradient is required.
   void retain_grad() const;
   bool retains_grad() const;
   /// The same values, cut from the graph; shares memory and version counter.
   Tensor detach() const;
+  /// Cuts this tensor itself from the graph; a leaf no longer requires a gradient. Throws AutogradError for a
+  /// view.
   Tensor& detach_();
   /// The same memory outside autograd: changes through it are not counted.
   Tensor data() const;
   Tensor tensor_data() const { return data(); }
   Tensor variable_data() const { return data(); }
-  /// Replaces the array that this handle's tensor shows, keeping its identity and its gradient.
+  /// Replaces the array that this handle's tensor shows, keeping its identity, and its gradient where that
+  /// still fits. A graph that saved the old array counts as changed in place. Throws AutogradError for a view
+  /// or the result of a recorded op, DTypeError for values without gradient where one is required.
   void set_data(const Tensor& other) const;
-  uint32_t _version() const { return checked().storage->version(); }
+  /// Counts the in-place changes. Throws AutogradError for an inference tensor, which has no such count.
+  uint32_t _version() const;
+  /// Made in inference mode, or a view of what was: see autograd/inference_mode.h.
+  bool is_inference() const { return checked().storage->is_inference(); }
   bool is_view() const { return static_cast<bool>(checked().base); }
   Tensor _base() const;
   /// Calls `hook` with the gradient of this tensor during backward; a hook that returns a tensor replaces it.
   /// Returns a handle for remove_hook.
   template <class F>
   unsigned register_hook(F&& hook) const;
+  /// Calls `hook` with this leaf each time after backward has accumulated into its grad(); where `grad` is
+  /// dropped or the values are changed there, at once, the gradients of a model need not all exist at a time.
+  /// The handle that it gets shares values, grad() and hooks with this tensor. Throws AutogradError for a
+  /// non-leaf or a tensor that requires no gradient.
+  template <class F>
+  unsigned register_post_accumulate_grad_hook(F&& hook) const;
+  /// Takes back a hook of either kind. A handle that is not (or no longer) one of this tensor's is passed
+  /// over.
   void remove_hook(unsigned handle) const;
 
   // --- values: what the op's declaration in autograd/functions/ documents ---

@@ -224,3 +224,12 @@ TEST_CASE("saved data is of the kind that was put in") {
   CHECK(v.isTensor());
   CHECK(IValue().isNone());
 }
+
+TEST_CASE("an op whose gradient is undefined") {
+  const Tensor x = leaf({1, 2});
+  const Tensor y = autograd::UndefinedGrad().apply({x * 2})[0];
+  CHECK(y.requires_grad());
+  CHECK_SAME(y.detach(), f64({2, 4}));
+  y.backward(f64({1, 1}));
+  CHECK_FALSE(x.grad().defined());
+}

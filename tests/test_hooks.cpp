@@ -132,3 +132,181 @@ TEST_CASE("hooks may be removed while they run") {
   (y * 1).backward({}, true);
   CHECK(calls == 1);
 }
+
+TEST_CASE("a hook that removes itself does not keep the next from being called") {
+  const Tensor a = leaf({1});
+  Tensor y = a * 2;
+  std::string called;
+  unsigned first = 0;
+  first = y.register_hook([&](const Tensor&) {
+    called += "first ";
+    y.remove_hook(first);
+  });
+  y.register_hook([&](const Tensor&) { called += "second "; });
+  (y * 1).backward({}, true);
+  (y * 1).backward({}, true);
+  CHECK(called == "first second second ");
+}
+
+TEST_CASE("a hook stays with the value that it was registered for") {
+  const Tensor a = leaf({1, 2});
+  Tensor y = a * 3;
+  const unsigned before = y.register_hook([](const Tensor& g) { CHECK_SAME(g, f64({10, 20})); });
+  y.mul_(10);
+  int after = 0;
+  y.register_hook([&](const Tensor& g) {
+    CHECK_SAME(g, f64({1, 2}));
+    ++after;
+  });
+  y.remove_hook(before);  // of another value: passed over
+  y.backward(f64({1, 2}));
+  CHECK(after == 1);
+  CHECK_SAME(a.grad(), f64({30, 60}));
+}
+
+TEST_CASE("hooks of nodes run around their backward, tensors' hooks before") {
+  const Tensor a = leaf({1, 2}), b = leaf({3, 4});
+  Tensor y = a * b;
+  std::string order;
+  y.grad_fn()->register_prehook([&](const std::vector<Tensor>& grads) -> std::vector<Tensor> {
+    order += "pre ";
+    CHECK_SAME(grads[0], f64({10, 10}));
+    return {grads[0] * 2};
+  });
+  y.register_hook([&](const Tensor& g) {
+    order += "tensor ";
+    return g * 10;
+  });
+  const unsigned post =
+      y.grad_fn()->register_hook([&](const std::vector<Tensor>& to, const std::vector<Tensor>& from) {
+        order += "post ";
+        CHECK_SAME(from[0], f64({20, 20}));
+        CHECK_SAME(to[0], f64({60, 80}));
+        CHECK_SAME(to[1], f64({20, 40}));
+        return std::vector<Tensor>{Tensor(), to[1] * -1};
+      });
+  y.backward(f64({1, 1}), true);
+  CHECK(order == "tensor pre post ");
+  CHECK_SAME(a.grad(), f64({60, 80}));
+  CHECK_SAME(b.grad(), f64({-20, -40}));
+  y.grad_fn()->remove_hook(post);
+  order.clear();
+  y.backward(f64({1, 1}), true);
+  CHECK(order == "tensor pre ");
+  // A node that is not run calls no hook of its own; the tensor's hook runs, and grad() gives what it
+  // returns.
+  order.clear();
+  CHECK_SAME(autograd::grad({y}, {y}, {f64({1, 1})}, true)[0], f64({10, 10}));
+  CHECK(order == "tensor ");
+}
+
+TEST_CASE("a node with a post-hook gets whole gradients, also where they are gathered otherwise") {
+  const Tensor w = random_f64({3, 2}, -1, 1, true), x = random_f64({4, 2}), g = random_f64({4, 3});
+  const auto run = [&](bool hooked) {
+    w.mutable_grad().reset();
+    Tensor sum;
+    int calls = 0;
+    for (int t = 0; t < 3; ++t) {
+      const Tensor h = nn::functional::linear(x * double(t + 1), w);
+      if (hooked)
+        h.grad_fn()->register_hook([&calls](const std::vector<Tensor>& to, const std::vector<Tensor>&) {
+          for (const Tensor& grad : to)
+            if (grad.defined())
+              CHECK((grad.sizes() == IntArrayRef({3, 2}) || grad.sizes() == IntArrayRef({4, 2})));
+          ++calls;
+        });
+      sum = sum.defined() ? sum + h : h;
+    }
+    sum.backward(g);
+    if (hooked) CHECK(calls == 3);
+    return w.grad();
+  };
+  CHECK_CLOSE(run(true), run(false).clone(), 1e-14);
+}
+
+TEST_CASE("hooks as objects, as libtorch has them") {
+  struct Twice : autograd::FunctionPreHook {
+    std::vector<Tensor> operator()(const std::vector<Tensor>& g) override { return {g[0] * 2}; }
+  };
+  struct Negate : autograd::FunctionPostHook {
+    std::vector<Tensor> operator()(const std::vector<Tensor>& to, const std::vector<Tensor>&) override {
+      return {to[0] * -1};
+    }
+  };
+  const Tensor a = leaf({5});
+  Tensor y = a.exp().log();
+  y.grad_fn()->add_pre_hook(std::make_unique<Twice>());
+  const uintptr_t key = y.grad_fn()->add_post_hook(std::make_unique<Negate>());
+  y.backward(f64({1}), true);
+  CHECK_CLOSE(a.grad(), f64({-2}), 1e-15);
+  CHECK(y.grad_fn()->del_post_hook(key));
+  CHECK_FALSE(y.grad_fn()->del_post_hook(key));
+  y.backward(f64({1}), true);
+  CHECK_CLOSE(a.grad(), f64({0}), 1e-15);
+}
+
+TEST_CASE("what a node's hook returns must fit") {
+  const Tensor a = leaf({1, 2});
+  Tensor y = a * 2;
+  y.grad_fn()->register_hook([](const std::vector<Tensor>&, const std::vector<Tensor>&) {
+    return std::vector<Tensor>{f64({1, 2, 3}), Tensor()};
+  });
+  CHECK(contains(message_of<Error>([&] { y.backward(f64({1, 1}), true); }), "post-hook of MulBackward"));
+  Tensor z = a * 2;
+  z.grad_fn()->register_prehook([](const std::vector<Tensor>&) { return std::vector<Tensor>(3); });
+  CHECK(contains(message_of<ValueError>([&] { z.backward(f64({1, 1}), true); }), "3 gradients, expected 1"));
+}
+
+TEST_CASE("a hook after accumulation sees the gradient in its place, and may use it up") {
+  Tensor w = leaf({1, 2});
+  int calls = 0;
+  const unsigned handle = w.register_post_accumulate_grad_hook([&](const Tensor& p) {
+    ++calls;
+    CHECK(p.grad().is_same(w.grad()));
+    CHECK(p.is_leaf());
+    NoGradGuard no_grad;
+    Tensor values = p;
+    values.sub_(p.grad(), 0.5);
+    p.mutable_grad().reset();
+  });
+  ((w * 2) + (w * 4)).backward(f64({1, 1}));
+  CHECK(calls == 1);
+  CHECK_FALSE(w.grad().defined());
+  CHECK_SAME(w.detach(), f64({-2, -1}));
+  CHECK(w._version() == 1);
+  autograd::grad({w * 2}, {w}, {f64({1, 1})});  // nothing accumulates
+  CHECK(calls == 1);
+  w.set_data(f64({7, 7}));
+  (w * 2).backward(f64({1, 1}));
+  CHECK_SAME(w.detach(), f64({6, 6}));
+  w.set_data(f64({7, 7, 7}));
+  (w * 2).backward(f64({1, 1, 1}));
+  CHECK_SAME(w.detach(), f64({6, 6, 6}));
+  w.remove_hook(handle);
+  (w * 2).backward(f64({1, 1, 1}));
+  CHECK(calls == 3);
+  CHECK_SAME(w.grad(), f64({2, 2, 2}));
+  CHECK_THROWS_AS((w * 1).register_post_accumulate_grad_hook([](const Tensor&) {}), AutogradError);
+  CHECK_THROWS_AS(f64({1}).register_post_accumulate_grad_hook([](const Tensor&) {}), AutogradError);
+}
+
+TEST_CASE("the hooks of a leaf's own node run where it accumulates") {
+  const Tensor w = leaf({1, 2});
+  std::string order;
+  Tensor y = w * 3;
+  const Ref<Node> node = y.grad_fn()->next_edge(0).function;
+  node->register_hook([&](const std::vector<Tensor>& to, const std::vector<Tensor>& from) {
+    order += "post ";
+    CHECK(to.empty());
+    CHECK_SAME(from[0], f64({6, 6}));
+    CHECK_SAME(w.grad(), f64({6, 6}));
+  });
+  node->register_prehook([&](const std::vector<Tensor>& grads) {
+    order += "pre ";
+    return std::vector<Tensor>{grads[0] * 2};
+  });
+  y.backward(f64({1, 1}), true);
+  CHECK(order == "pre post ");
+  CHECK_SAME(autograd::grad({y}, {w}, {f64({1, 1})})[0], f64({3, 3}));
+  CHECK(order == "pre post ");
+}

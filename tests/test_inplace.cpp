@@ -220,3 +220,93 @@ TEST_CASE("an in-place op that cannot be done changes nothing") {
   CHECK_FALSE(x.requires_grad());
   CHECK(x._version() == 0);
 }
+
+TEST_CASE(
+    "a view made under NoGradGuard of a tensor with a gradient is not changed in place while recording") {
+  const Tensor a = leaf({{1, 2}, {3, 4}});
+  Tensor b = a * 2, v;
+  {
+    NoGradGuard no_grad;
+    v = b[0];
+    v.add_(1);
+  }
+  CHECK(contains(message_of<AutogradError>([&] { v.mul_(2); }), "NoGradGuard"));
+  CHECK_SAME(v, f64({3, 5}));
+}
+
+TEST_CASE("detach_ cuts a result from its graph and stops a leaf; a view refuses") {
+  const Tensor a = leaf({1, 2});
+  Tensor y = a * 2, w = leaf({5, 5});
+  Tensor loss = y * w;
+  y.detach_();
+  CHECK(y.is_leaf());
+  CHECK_FALSE(y.requires_grad());
+  loss.backward(f64({1, 1}));  // what was recorded before stays
+  CHECK_SAME(a.grad(), f64({10, 10}));
+  w.detach_();
+  CHECK_FALSE(w.requires_grad());
+  CHECK_SAME(w.grad(), f64({2, 4}));
+  CHECK_THROWS_AS((a * 2)[0].detach_(), AutogradError);
+  CHECK_NOTHROW((a * 2).requires_grad_());  // it does already
+  CHECK_THROWS_AS((a * 2).requires_grad_(false), AutogradError);
+}
+
+TEST_CASE("data() shares values, not history; variable_data and tensor_data are the same") {
+  Tensor a = leaf({1, 2});
+  for (Tensor d : {a.data(), a.variable_data(), a.tensor_data()}) {
+    CHECK_FALSE(d.requires_grad());
+    d.mul_(2);
+  }
+  CHECK_SAME(a.detach(), f64({8, 16}));
+  CHECK(a._version() == 0);
+  a.detach().mul_(0.5);  // detach() shares the count
+  CHECK(a._version() == 1);
+  const Tensor leaf_of_same = autograd::make_variable(a.data(), true);
+  CHECK(leaf_of_same.is_leaf());
+  (leaf_of_same * 3).backward(f64({1, 1}));
+  CHECK_FALSE(a.grad().defined());
+}
+
+TEST_CASE("a graph that saved an array notices that set_data put another in its place") {
+  const Tensor w = leaf({1, 2});
+  Tensor y = w * w;
+  w.set_data(f64({5, 6}));
+  CHECK(contains(message_of<AutogradError>([&] { y.backward(f64({1, 1})); }), "set_data"));
+  (w * w).backward(f64({1, 1}));
+  CHECK_SAME(w.grad(), f64({10, 12}));
+  CHECK_THROWS_AS(w[0].set_data(f64({1})), AutogradError);
+  CHECK_THROWS_AS(w.set_data(tensor({1, 2})), DTypeError);
+}
+
+TEST_CASE("second derivatives through in-place changes of views of views") {
+  const Tensor a = random_f64({3, 4}, 0.5, 1.5, true), w = random_f64({2}, 0.5, 1.5, true);
+  const auto programs = {
+      +[](const std::vector<Tensor>& in) {
+        Tensor b = in[0] * 1;
+        Tensor v = b.view({2, 6}).slice(1, 1, 5, 2);  // (2, 2)
+        v.mul_(in[1]);
+        v.t()[0].exp_();
+        return b * b;
+      },
+      +[](const std::vector<Tensor>& in) {
+        Tensor b = in[0].sin();
+        Tensor v = b.t(), u = v[1];
+        b.mul_(in[0]);
+        u.pow_(2);
+        b.narrow(0, 0, 2).select(1, 3).mul_(in[1]);
+        return v * u.sum();
+      },
+      +[](const std::vector<Tensor>& in) {
+        Tensor b = zeros({3, 2}, kFloat64);
+        for (int64_t t = 0; t < 3; ++t) {
+          b[t].copy_(in[1] * in[0][t].slice(0, 0, 2));
+          if (t) b[t].add_(b[t - 1].tanh());
+        }
+        return b;
+      },
+  };
+  for (const auto& program : programs) {
+    CHECK(autograd::gradcheck(program, {a, w}));
+    CHECK(autograd::gradgradcheck(program, {a, w}));
+  }
+}

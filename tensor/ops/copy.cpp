@@ -95,6 +95,7 @@ Tensor to_device(const Tensor& x, Device device) {
 
 void fill(const Tensor& dst, const Scalar& value, const char* op) {
   const Layout& l = dst.layout_of();
+  dst.impl()->storage->check_changeable(op);
   if (l.numel > 0) {
     if (l.contiguous || l.dense()) {
       kernels(dst.device()).fill(dst.data_ptr(), dst.dtype(), l.numel, {value.to_double(), value.to_int64()});

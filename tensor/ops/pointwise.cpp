@@ -389,6 +389,7 @@ Tensor ternary(Pointwise op, Operand a, Operand b, Operand c, const Params& para
 
 void check_writable(const Tensor& out, const char* op) {
   const Layout& l = out.layout_of();
+  out.impl()->storage->check_changeable(op);
   if (TAPIR_UNLIKELY(!l.contiguous && !l.non_overlapping()))
     throw_error<ShapeError>(
         "{}: the tensor to write, sizes {} with strides {}, shows some elements more than once (an expanded "
