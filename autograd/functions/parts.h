@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "tapir/autograd/functions/copy.h"
 #include "tapir/autograd/node.h"
 
 namespace tapir {
