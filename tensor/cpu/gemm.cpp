@@ -127,10 +127,13 @@ template <class T>
 void run_grid(void (*run)(const Product<T>&), const detail::BlockKernel<T>& kernel, const Product<T>& p) {
   const int64_t threads = get_num_threads();
   const double multiplies = static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
-  if (threads == 1 || multiplies < 2 * kTaskMultiplies || in_parallel()) return run(p);
+  // A few rows: it takes longer to read B than to multiply.
+  const int64_t read = (p.n * p.k + p.m * p.k) * static_cast<int64_t>(sizeof(T));
+  if (threads == 1 || in_parallel()) return run(p);
+  if (multiplies < 2 * kTaskMultiplies && read < 4 * kTaskBytes) return run(p);
   const int64_t most_rows = divide_up(p.m, kernel.rows), most_columns = divide_up(p.n, kernel.lanes);
   const int64_t wanted = multiplies < 2 * kTaskMultiplies * threads
-                             ? static_cast<int64_t>(multiplies / kTaskMultiplies)
+                             ? std::max<int64_t>(2, static_cast<int64_t>(multiplies / kTaskMultiplies))
                          : multiplies < kEvenMultiplies * static_cast<double>(threads) ? threads
                                                                                        : 2 * threads;
   // Of the grids with enough pieces the one whose pieces are smallest, and among those the one that packs
