@@ -34,7 +34,7 @@ struct Deflater {
 constexpr size_t kStep = size_t{1} << 30;  // zlib counts in 32 bits
 
 void append(std::string& out, uint64_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> (8 * i) & 0xff);
+  for (; bytes > 0; --bytes, value >>= 8) out += static_cast<char>(value & 0xff);
 }
 
 }  // namespace

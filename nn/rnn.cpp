@@ -34,9 +34,12 @@ RnnMode elman_mode(const char* op, Nonlinearity f) {
 }
 
 const char* layer_name(RnnMode mode) { return mode == kLSTM ? "LSTM" : mode == kGRU ? "GRU" : "RNN"; }
-const char* cell_name(const RNNCellImpl*) { return "RNNCell"; }
-const char* cell_name(const LSTMCellImpl*) { return "LSTMCell"; }
-const char* cell_name(const GRUCellImpl*) { return "GRUCell"; }
+template <class Cell>
+constexpr const char* kCellName = "RNNCell";
+template <>
+constexpr const char* kCellName<LSTMCellImpl> = "LSTMCell";
+template <>
+constexpr const char* kCellName<GRUCellImpl> = "GRUCell";
 
 // A state for one example or sequence, with a dimension for the batch at `dim`.
 Tensor batched(const char* op, const char* name, const Tensor& state, int64_t dims, int64_t dim) {
@@ -71,7 +74,7 @@ void RNNCellImplBase<Derived>::reset() {
   const int64_t in = options_base.input_size(), hidden = options_base.hidden_size(),
                 rows = options_base.num_chunks() * hidden;
   const bool has_bias = options_base.bias();
-  check_sizes(cell_name(static_cast<const Derived*>(this)), in, hidden);
+  check_sizes(kCellName<Derived>, in, hidden);
   const DType dtype = get_default_dtype();
   const auto bias = [&] { return has_bias ? Tensor::empty({rows}, dtype) : Tensor(); };
   weight_ih = this->register_parameter("weight_ih", Tensor::empty({rows, in}, dtype));
@@ -88,8 +91,8 @@ void RNNCellImplBase<Derived>::reset_parameters() {
 
 template <class Derived>
 void RNNCellImplBase<Derived>::pretty_print(std::ostream& stream) const {
-  stream << "tapir::nn::" << cell_name(static_cast<const Derived*>(this)) << "(" << options_base.input_size()
-         << ", " << options_base.hidden_size();
+  stream << "tapir::nn::" << kCellName<Derived> << "(" << options_base.input_size() << ", "
+         << options_base.hidden_size();
   if (!options_base.bias()) stream << ", bias=false";
   stream << nonlinearity_text() << ")";
 }
