@@ -57,6 +57,7 @@ constexpr KernelTable kTable = {
     .ctc_backward = lacking<CtcBackwardArgs>,
     .attention = lacking<AttentionArgs>,
     .attention_backward = lacking<AttentionBackwardArgs>,
+    .conv = lacking<ConvArgs>,
     .update = lacking<UpdateArgs>,
     .read = read,
 };

@@ -42,6 +42,15 @@ inline constexpr PadMode kReflect = PadMode::Reflect;
 inline constexpr PadMode kReplicate = PadMode::Replicate;
 inline constexpr PadMode kCircular = PadMode::Circular;
 
+/// Zeros around the input: a padding mode of convolutions and of grid_sample.
+enum class ZeroPadding : uint8_t { Zeros };
+inline constexpr ZeroPadding kZeros = ZeroPadding::Zeros;
+
+/// Padding of a convolution by name: as much as keeps the sizes, or none.
+enum class NamedPadding : uint8_t { Same, Valid };
+inline constexpr NamedPadding kSame = NamedPadding::Same;
+inline constexpr NamedPadding kValid = NamedPadding::Valid;
+
 /// How EmbeddingBag joins the rows of a bag: kSum, kMean or kMax.
 enum class LargestOf : uint8_t { Max };
 inline constexpr LargestOf kMax = LargestOf::Max;

@@ -469,6 +469,28 @@ struct AttentionBackwardArgs {
   void* grad_mask;
 };
 
+inline constexpr int kMaxSpatial = 3;
+/// Which of the three arrays of a convolution is computed from the other two.
+enum class Conv : uint8_t {
+  Forward,  ///< y = x * w + bias
+  Data,     ///< x from y and w: the gradient of Forward by x, and the transposed convolution
+  Weight    ///< w from x and y: the gradient by w; bias receives that by the bias
+};
+/// Convolution, as cross-correlation, of contiguous arrays:
+///   y[n][o][p] = bias[o] + sum over c, k of x[n][c][p * stride - padding + k * dilation] * w[o][c][k]
+/// x (batch, in_channels, in...), w (out_channels, in_channels / groups, kernel...), y (batch, out_channels,
+/// out...); output channel o sees the input channels of its group alone. Spatial sizes stand at the end of
+/// their arrays, 1 in front of them where there are fewer than three.
+struct ConvArgs {
+  Conv op;
+  DType dtype;
+  int64_t batch, groups, in_channels, out_channels;
+  int64_t in[kMaxSpatial], kernel[kMaxSpatial], out[kMaxSpatial];
+  int64_t stride[kMaxSpatial], padding[kMaxSpatial], dilation[kMaxSpatial];
+  void *x, *w, *y;  ///< the one that `op` names is written
+  void* bias;       ///< (out_channels), or null; Forward reads it, Weight writes it, Data knows none
+};
+
 /// The kernels of one device.
 struct KernelTable {
   void (*pointwise)(const PointwiseArgs&);
@@ -498,6 +520,7 @@ struct KernelTable {
   void (*ctc_backward)(const CtcBackwardArgs&);
   void (*attention)(const AttentionArgs&);
   void (*attention_backward)(const AttentionBackwardArgs&);
+  void (*conv)(const ConvArgs&);
   void (*update)(const UpdateArgs&);
   /// The value of the one element at `data`, as a double and an int64 (waits for the device).
   KernelScalar (*read)(const void* data, DType dtype);

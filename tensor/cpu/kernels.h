@@ -35,6 +35,7 @@ void ctc(const CtcArgs& args);                                      // ctc.cpp
 void ctc_backward(const CtcBackwardArgs& args);                     // ctc.cpp
 void attention(const AttentionArgs& args);                          // attention.cpp
 void attention_backward(const AttentionBackwardArgs& args);         // attention.cpp
+void conv(const ConvArgs& args);                                    // conv.cpp
 void update(const UpdateArgs& args);                                // optim.cpp
 
 }  // namespace tapir::cpu

@@ -32,6 +32,7 @@ constexpr KernelTable cpu_kernels = {
     .ctc_backward = cpu::ctc_backward,
     .attention = cpu::attention,
     .attention_backward = cpu::attention_backward,
+    .conv = cpu::conv,
     .update = cpu::update,
     .read = cpu::read,
 };
