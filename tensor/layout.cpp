@@ -83,6 +83,11 @@ Layout Layout::strided(IntArrayRef sizes, IntArrayRef strides, int64_t offset) {
 
 int64_t Layout::wrap_dim(int64_t d, const char* op) const { return wrap(d, dim(), op); }
 
+int64_t Layout::own_dim(int64_t d, const char* op) const {
+  TAPIR_CHECK_AS(IndexError, !sizes.empty(), "{}: dimension {} of a tensor that has no dimensions", op, d);
+  return wrap_dim(d, op);
+}
+
 Layout Layout::transpose(int64_t d0, int64_t d1, const char* op) const {
   d0 = wrap_dim(d0, op);
   d1 = wrap_dim(d1, op);

@@ -25,6 +25,8 @@ struct Layout {
   /// The dimension counted from the end where negative. Throws IndexError out of [-dim, dim); a tensor
   /// without dimensions takes 0 and -1.
   TAPIR_API int64_t wrap_dim(int64_t d, const char* op) const;
+  /// The same, but a tensor without dimensions takes none.
+  TAPIR_API int64_t own_dim(int64_t d, const char* op) const;
 
   TAPIR_API Layout transpose(int64_t d0, int64_t d1, const char* op = "transpose") const;
   TAPIR_API Layout permute(IntArrayRef dims) const;

@@ -93,11 +93,11 @@ class TAPIR_API Tensor {
   IntArrayRef strides() const { return checked().layout.strides; }
   int64_t size(int64_t d) const {
     const Layout& l = checked().layout;
-    return l.sizes[l.wrap_dim(d, "size")];
+    return l.sizes[l.own_dim(d, "size")];
   }
   int64_t stride(int64_t d) const {
     const Layout& l = checked().layout;
-    return l.strides[l.wrap_dim(d, "stride")];
+    return l.strides[l.own_dim(d, "stride")];
   }
   const Layout& layout_of() const { return checked().layout; }
   Layout_ layout() const { return kStrided; }

@@ -203,8 +203,8 @@ Tensor run_named(const char* op, const Tensor& x, const Tensor& weight, const Te
                TAPIR_HERE);                                                                                  \
   }                                                                                                          \
   Tensor conv##n##d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntArrayRef stride,           \
-                    std::string_view padding, IntArrayRef dilation, int64_t groups) {                        \
-    return run_named("conv" #n "d", x, weight, bias, n, stride, padding, dilation, groups, TAPIR_HERE);      \
+                    const PaddingName& padding, IntArrayRef dilation, int64_t groups) {                      \
+    return run_named("conv" #n "d", x, weight, bias, n, stride, padding.name, dilation, groups, TAPIR_HERE); \
   }                                                                                                          \
   Tensor conv_transpose##n##d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntArrayRef stride, \
                               IntArrayRef padding, IntArrayRef output_padding, int64_t groups,               \

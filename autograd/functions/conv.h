@@ -6,9 +6,19 @@
 // dimension.
 #pragma once
 
+#include <concepts>
+#include <string_view>
+
 #include "tapir/autograd/node.h"
 
 namespace tapir {
+
+/// "same" or "valid"; unlike a std::string_view not made from the number 0.
+struct PaddingName {
+  template <class S>
+  requires std::convertible_to<const S&, std::string_view> PaddingName(const S& s) : name(s) {}  // NOLINT
+  std::string_view name;
+};
 
 /// Cross-correlation of x (N, C, L...) or (C, L...) with weight (O, C / groups, K...):
 ///   y[n][o][p] = bias[o] + sum over c, k of x[n][c][p * stride - padding + k * dilation] * weight[o][c][k],
@@ -26,11 +36,11 @@ TAPIR_API Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bia
                         IntArrayRef stride = 1, IntArrayRef padding = 0, IntArrayRef dilation = 1,
                         int64_t groups = 1);
 TAPIR_API Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntArrayRef stride,
-                        std::string_view padding, IntArrayRef dilation = 1, int64_t groups = 1);
+                        const PaddingName& padding, IntArrayRef dilation = 1, int64_t groups = 1);
 TAPIR_API Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntArrayRef stride,
-                        std::string_view padding, IntArrayRef dilation = 1, int64_t groups = 1);
+                        const PaddingName& padding, IntArrayRef dilation = 1, int64_t groups = 1);
 TAPIR_API Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntArrayRef stride,
-                        std::string_view padding, IntArrayRef dilation = 1, int64_t groups = 1);
+                        const PaddingName& padding, IntArrayRef dilation = 1, int64_t groups = 1);
 
 /// The transpose of that map (Zeiler et al. 2010), from x (N, C, L...) or (C, L...) with weight (C, O /
 /// groups, K...) to O channels: each element of x, times the kernel, is added into y at p * stride - padding
