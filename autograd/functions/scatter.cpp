@@ -7,6 +7,7 @@
 #include "tapir/autograd/functions/index.h"
 #include "tapir/autograd/functions/pointwise.h"
 #include "tapir/autograd/functions/reduce.h"
+#include "tapir/autograd/functions/scatter_method.h"
 #include "tapir/autograd/functions/view.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/copy.h"
@@ -237,179 +238,7 @@ Tensor take_along_dim(const Tensor& x, const Tensor& indices, std::optional<int6
   if (!sizes.empty()) sizes[d] = indices.size(d);
   return gather(from, d, expand(indices, sizes));
 }
-
-// --- whole slices ---
-
-namespace {
-
-struct IndexAddBackward final : NodeOf<2, 1> {
-  explicit IndexAddBackward(bool a) : adds(a) {}
-  const char* name() const override { return adds ? "IndexAddBackward" : "IndexCopyBackward"; }
-  void backward(Grads g, GradSink& sink) override {
-    const Tensor index = saved(0);
-    if (sink.wants(0)) sink.set(0, adds ? g[0] : index_fill(g[0], dim, index, Scalar(0)));
-    if (sink.wants(1)) sink.set(1, reshape(index_select(g[0], dim, index), source));
-  }
-  bool adds;
-  int64_t dim = 0;
-  Dims source;  // sizes
-};
-
-void check_slices(const char* op, const Tensor& x, int64_t d, const Tensor& index, const Tensor& source) {
-  TAPIR_CHECK_AS(ShapeError, index.dim() <= 1, "{}: an index of sizes {}, expected one dimension", op,
-                 index.sizes());
-  const int64_t length = source.dim() == 0 ? 1 : source.dim() > d ? source.size(d) : -1;
-  TAPIR_CHECK_AS(ShapeError,
-                 length == index.numel() && (source.dim() == x.dim() || x.dim() * source.dim() == 0),
-                 "{}: {} indices along dimension {} of sizes {} do not fit a source of sizes {}", op,
-                 index.numel(), d, x.sizes(), source.sizes());
-  for (int64_t i = 0; i < std::min(x.dim(), source.dim()); ++i)
-    TAPIR_CHECK_AS(ShapeError, i == d || x.size(i) == source.size(i),
-                   "{}: a source of sizes {} does not fit {} in dimension {}", op, source.sizes(), x.sizes(),
-                   i);
-}
-
-void write_slices(bool adds, const Tensor& to, int64_t d, const Tensor& index, const Tensor& source) {
-  if (adds)
-    raw::add_rows(to, d, index, source, -1, "index_add");
-  else
-    raw::put_rows(to, d, index, source, "index_copy");
-}
-
-Tensor put_slices(bool adds, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
-                  const void* site) {
-  const char* op = adds ? "index_add" : "index_copy";
-  const int64_t d = x.layout_of().wrap_dim(dim, op);
-  check_slices(op, x, d, index, source);
-  Tensor y = raw::clone_contiguous(x);
-  write_slices(adds, y, d, index, source);
-  if (recording(x, source) && is_floating_point(y.dtype())) {
-    auto* node = new IndexAddBackward(adds);
-    Ref<Node> ref = Ref<Node>::adopt(node);
-    node->set_edge(0, x);
-    node->set_edge(1, source);
-    node->set_call_site(site);
-    node->dim = d;
-    node->source = source.layout_of().sizes;
-    node->save(index);
-    set_history(y, std::move(ref));
-  }
-  return y;
-}
-
-/// Indices that count from the end where negative, as [0, size) ones.
-Tensor wrapped(const Tensor& index, int64_t size) {
-  TAPIR_CHECK_AS(DTypeError, is_integral(index.dtype()), "an index of {}, expected int64 or int32",
-                 index.dtype());
-  NoGradGuard no_grad;
-  return where(lt(index, Scalar(0)), add(index, Scalar(size)), index);
-}
-
-}  // namespace
-
-Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
-                 const Scalar& alpha) {
-  CallSite site(TAPIR_HERE);
-  const bool scaled = alpha.isFloatingPoint() ? alpha.to_double() != 1 : alpha.to_int64() != 1;
-  return put_slices(true, x, dim, index, scaled ? mul(source, alpha) : source, TAPIR_HERE);
-}
-Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source) {
-  CallSite site(TAPIR_HERE);
-  return put_slices(false, x, dim, index, source, TAPIR_HERE);
-}
-Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value) {
-  CallSite site(TAPIR_HERE);
-  return index_fill(x, dim, index, raw::full({}, value, x.dtype(), x.device()));
-}
-Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& value) {
-  CallSite site(TAPIR_HERE);
-  TAPIR_CHECK_AS(ShapeError, value.dim() == 0, "index_fill: a value of sizes {}, expected no dimensions",
-                 value.sizes());
-  TAPIR_CHECK_AS(ShapeError, index.dim() <= 1, "index_fill: an index of sizes {}, expected one dimension",
-                 index.sizes());
-  TAPIR_CHECK_AS(DTypeError, can_cast(value.dtype(), x.dtype()),
-                 "index_fill: a value of {} for a tensor of {}", value.dtype(), x.dtype());
-  const int64_t d = x.layout_of().wrap_dim(dim, "index_fill");
-  Dims sizes = x.layout_of().sizes;
-  if (!sizes.empty()) sizes[d] = index.numel();
-  const int64_t n = x.dim() > 0 ? x.size(d) : 1;
-  return index_copy(x, d, wrapped(index, n), expand(to(value, x.dtype()), sizes));
-}
-
-// --- as if there were one dimension ---
-
-Tensor take(const Tensor& x, const Tensor& index) {
-  CallSite site(TAPIR_HERE);
-  return reshape(index_select(reshape(x, {-1}), 0, reshape(wrapped(index, x.numel()), {-1})), index.sizes());
-}
-Tensor put(const Tensor& x, const Tensor& index, const Tensor& source, bool accumulate) {
-  CallSite site(TAPIR_HERE);
-  TAPIR_CHECK_AS(ShapeError, source.numel() == index.numel(), "put: {} indices for a source of sizes {}",
-                 index.numel(), source.sizes());
-  const Tensor flat = reshape(x, {-1}), at = reshape(wrapped(index, x.numel()), {-1}),
-               from = reshape(source, {-1});
-  return reshape(accumulate ? index_add(flat, 0, at, from) : index_copy(flat, 0, at, from), x.sizes());
-}
-
-// --- masks ---
-
-namespace {
-void check_mask(const char* op, const Tensor& mask) {
-  TAPIR_CHECK_AS(DTypeError, mask.dtype() == kBool || mask.dtype() == kUInt8,
-                 "{}: a mask of {}, expected bool", op, mask.dtype());
-}
-Tensor as_bool(const Tensor& mask) { return mask.dtype() == kBool ? mask : to(mask, kBool); }
-}  // namespace
-
-Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value) {
-  CallSite site(TAPIR_HERE);
-  check_mask("masked_fill", mask);
-  TAPIR_CHECK_AS(ShapeError, value.dim() == 0, "masked_fill: a value of sizes {}, expected no dimensions",
-                 value.sizes());
-  TAPIR_CHECK_AS(DTypeError, can_cast(value.dtype(), x.dtype()),
-                 "masked_fill: a value of {} for a tensor of {}", value.dtype(), x.dtype());
-  return where(as_bool(mask), to(value, x.dtype()), x);
-}
-
-Tensor masked_select(const Tensor& x, const Tensor& mask) {
-  CallSite site(TAPIR_HERE);
-  check_mask("masked_select", mask);
-  const Dims sizes = broadcast_sizes(x.sizes(), mask.sizes(), "masked_select");
-  const Tensor flat = reshape(expand(x, sizes), {-1});
-  const Tensor at = raw::nonzero(reshape(expand(mask, sizes), {-1}));
-  return index_select(flat, 0, reshape(at, {-1}));
-}
-
-Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& source) {
-  CallSite site(TAPIR_HERE);
-  check_mask("masked_scatter", mask);
-  const Dims sizes = broadcast_sizes(x.sizes(), mask.sizes(), "masked_scatter");
-  const Tensor at = reshape(raw::nonzero(reshape(expand(mask, sizes), {-1})), {-1});
-  TAPIR_CHECK_AS(ShapeError, at.numel() <= source.numel(),
-                 "masked_scatter: the mask holds at {} places, but the source has only {} elements",
-                 at.numel(), source.numel());
-  return put(expand(x, sizes), at, narrow(reshape(source, {-1}), 0, 0, at.numel()));
-}
-
-Tensor nonzero(const Tensor& x) { return raw::nonzero(x); }
-Tensor argwhere(const Tensor& x) { return raw::nonzero(x); }
-std::vector<Tensor> nonzero_numpy(const Tensor& x) {
-  if (x.dim() == 0) return unbind(raw::nonzero(reshape(x.detach(), {1})), 1);
-  return unbind(raw::nonzero(x), 1);
-}
-std::vector<Tensor> where(const Tensor& condition) { return nonzero_numpy(condition); }
-
 // --- in place ---
-
-// Straight into the tensor where nothing is recorded.
-#define TAPIR_SCATTER_METHOD(op, record_it, straight, recorded)                   \
-  CallSite site(TAPIR_HERE);                                                      \
-  check_inplace(*this, op);                                                       \
-  if (record_it)                                                                  \
-    detail::assign_inplace(*this, op, [&](const Tensor& x) { return recorded; }); \
-  else                                                                            \
-    straight;                                                                     \
-  return *this
 
 Tensor& Tensor::scatter_(int64_t dim, const Tensor& index, const Tensor& src) {
   TAPIR_SCATTER_METHOD("scatter_", recording(*this, src),
@@ -436,21 +265,6 @@ Tensor& Tensor::scatter_add_(int64_t dim, const Tensor& index, const Tensor& src
                        raw::scatter_into(*this, dim, index, src, ScatterMode::Add, "scatter_add_"),
                        tapir::scatter_add(x, dim, index, src));
 }
-Tensor& Tensor::index_add_(int64_t dim, const Tensor& index, const Tensor& source, const Scalar& alpha) {
-  const bool scaled = alpha.isFloatingPoint() ? alpha.to_double() != 1 : alpha.to_int64() != 1;
-  const int64_t d = layout_of().wrap_dim(dim, "index_add_");
-  check_slices("index_add_", *this, d, index, source);
-  TAPIR_SCATTER_METHOD("index_add_", scaled || recording(*this, source),
-                       write_slices(true, *this, d, index, source),
-                       tapir::index_add(x, dim, index, source, alpha));
-}
-Tensor& Tensor::index_copy_(int64_t dim, const Tensor& index, const Tensor& source) {
-  const int64_t d = layout_of().wrap_dim(dim, "index_copy_");
-  check_slices("index_copy_", *this, d, index, source);
-  TAPIR_SCATTER_METHOD("index_copy_", recording(*this, source), write_slices(false, *this, d, index, source),
-                       tapir::index_copy(x, dim, index, source));
-}
-#undef TAPIR_SCATTER_METHOD
 
 // --- methods ---
 
@@ -490,84 +304,6 @@ Tensor& Tensor::scatter_reduce_(int64_t dim, const Tensor& index, const Tensor& 
 Tensor Tensor::take_along_dim(const Tensor& indices, std::optional<int64_t> dim) const {
   CallSite site(TAPIR_HERE);
   return tapir::take_along_dim(*this, indices, dim);
-}
-Tensor Tensor::index_add(int64_t dim, const Tensor& index, const Tensor& source, const Scalar& alpha) const {
-  CallSite site(TAPIR_HERE);
-  return tapir::index_add(*this, dim, index, source, alpha);
-}
-Tensor Tensor::index_copy(int64_t dim, const Tensor& index, const Tensor& source) const {
-  CallSite site(TAPIR_HERE);
-  return tapir::index_copy(*this, dim, index, source);
-}
-Tensor Tensor::index_fill(int64_t dim, const Tensor& index, const Scalar& value) const {
-  CallSite site(TAPIR_HERE);
-  return tapir::index_fill(*this, dim, index, value);
-}
-Tensor& Tensor::index_fill_(int64_t dim, const Tensor& index, const Scalar& value) {
-  CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "index_fill_",
-                         [&](const Tensor& x) { return tapir::index_fill(x, dim, index, value); });
-  return *this;
-}
-Tensor Tensor::index_fill(int64_t dim, const Tensor& index, const Tensor& value) const {
-  CallSite site(TAPIR_HERE);
-  return tapir::index_fill(*this, dim, index, value);
-}
-Tensor& Tensor::index_fill_(int64_t dim, const Tensor& index, const Tensor& value) {
-  CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "index_fill_",
-                         [&](const Tensor& x) { return tapir::index_fill(x, dim, index, value); });
-  return *this;
-}
-Tensor Tensor::take(const Tensor& index) const {
-  CallSite site(TAPIR_HERE);
-  return tapir::take(*this, index);
-}
-Tensor Tensor::put(const Tensor& index, const Tensor& source, bool accumulate) const {
-  CallSite site(TAPIR_HERE);
-  return tapir::put(*this, index, source, accumulate);
-}
-Tensor& Tensor::put_(const Tensor& index, const Tensor& source, bool accumulate) {
-  CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "put_",
-                         [&](const Tensor& x) { return tapir::put(x, index, source, accumulate); });
-  return *this;
-}
-Tensor Tensor::masked_fill(const Tensor& mask, const Tensor& value) const {
-  CallSite site(TAPIR_HERE);
-  return tapir::masked_fill(*this, mask, value);
-}
-Tensor& Tensor::masked_fill_(const Tensor& mask, const Tensor& value) {
-  CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "masked_fill_",
-                         [&](const Tensor& x) { return tapir::masked_fill(x, mask, value); });
-  return *this;
-}
-Tensor Tensor::masked_select(const Tensor& mask) const {
-  CallSite site(TAPIR_HERE);
-  return tapir::masked_select(*this, mask);
-}
-Tensor Tensor::masked_scatter(const Tensor& mask, const Tensor& source) const {
-  CallSite site(TAPIR_HERE);
-  return tapir::masked_scatter(*this, mask, source);
-}
-Tensor& Tensor::masked_scatter_(const Tensor& mask, const Tensor& source) {
-  CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "masked_scatter_",
-                         [&](const Tensor& x) { return tapir::masked_scatter(x, mask, source); });
-  return *this;
-}
-Tensor Tensor::nonzero() const {
-  CallSite site(TAPIR_HERE);
-  return tapir::nonzero(*this);
-}
-std::vector<Tensor> Tensor::nonzero_numpy() const {
-  CallSite site(TAPIR_HERE);
-  return tapir::nonzero_numpy(*this);
-}
-Tensor Tensor::argwhere() const {
-  CallSite site(TAPIR_HERE);
-  return tapir::argwhere(*this);
 }
 
 }  // namespace tapir
