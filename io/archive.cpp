@@ -308,6 +308,8 @@ std::vector<std::pair<std::string, IValue>> InputArchive::values() const {
   return result;
 }
 
+const Metadata& InputArchive::metadata() const { return contents_->metadata; }
+
 OutputArchive& operator<<(OutputArchive& archive, const Tensor& tensor) {
   archive.write("0", tensor);
   return archive;

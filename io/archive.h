@@ -94,6 +94,8 @@ class TAPIR_API InputArchive {
   /// All tensors, and all other values, with the dotted names of nested ones.
   NamedTensors tensors() const;
   std::vector<std::pair<std::string, IValue>> values() const;
+  /// The file's metadata as it stands there; of a nested archive the whole file's too.
+  const Metadata& metadata() const;
 
  private:
   struct Contents;

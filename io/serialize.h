@@ -72,9 +72,10 @@ void load(nn::ModuleHolder<M>& module, Source&& source, std::optional<Device> de
   load(static_cast<nn::Module&>(*module), source, device);
 }
 
-/// A training that can be resumed, in one file: the module as "model.<name>", the optimizer by the module's
-/// parameter names, the state of the CPU's default generator, and `metadata` of the caller's (keys that begin
-/// with "optimizer." are taken).
+/// A training that can be resumed, in one file, where TrainingState (training_state.h) would hold just a
+/// module and an optimizer: the module as "model.<name>", the optimizer by the module's parameter names, the
+/// state of the CPU's default generator, and `metadata` of the caller's (keys that begin with "optimizer."
+/// are taken).
 TAPIR_API void save_checkpoint(const std::string& path, const nn::Module& module,
                                const optim::Optimizer& optimizer, const Metadata& metadata = {});
 /// Restores all three and returns the caller's metadata. Throws ValueError where the file does not fit both,

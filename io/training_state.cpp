@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <unordered_set>
 
+#include "tapir/io/serialize.h"
 #include "tapir/tensor/error_format.h"
 
 namespace tapir {
@@ -48,6 +49,23 @@ void load_generator(Generator& generator, InputArchive& archive, const std::stri
   generator.set_state({t.data_ptr<uint8_t>(), t.data_ptr<uint8_t>() + t.numel()});
 }
 
+bool has_metadata(const InputArchive& archive, const std::string& key) {
+  const Metadata& all = archive.metadata();
+  return std::any_of(all.begin(), all.end(), [&](const auto& entry) {
+    return entry.first == key || entry.first.starts_with(key + '.');
+  });
+}
+
+constexpr std::string_view kOptimizer = "optimizer.";
+
+/// The caller's part of a checkpoint's metadata.
+Metadata callers_metadata(const InputArchive& archive) {
+  Metadata result;
+  for (const auto& entry : archive.metadata())
+    if (!entry.first.starts_with(kOptimizer)) result.push_back(entry);
+  return result;
+}
+
 }  // namespace
 
 TrainingState& TrainingState::add(Part part) {
@@ -80,7 +98,7 @@ std::unique_ptr<nn::NamedTensors> TrainingState::parameter_names(const optim::Op
   for (const auto& [part, module] : modules_)
     for (const auto& item : module->named_parameters())
       if (named.insert(item.value().unsafeGetTensorImpl()).second)
-        names->insert(part + '.' + item.key(), item.value());
+        names->insert(is_checkpoint_ ? item.key() : part + '.' + item.key(), item.value());
   for (const Tensor& p : optimizer.parameters())
     if (!named.contains(p.unsafeGetTensorImpl())) return nullptr;
   return names;
@@ -178,13 +196,13 @@ TrainingState& TrainingState::add(const std::string& name, std::function<data::S
 OutputArchive TrainingState::gather() const {
   OutputArchive archive;
   for (const Part& part : parts_) part.save(archive, part.name);
-  archive.write(kGenerator, tensor_of(default_generator().get_state()));
+  archive.write(generator_key(), tensor_of(default_generator().get_state()));
   return archive;
 }
 
 void TrainingState::restore(InputArchive& archive) {
   for (const Part& part : parts_) part.load(archive, part.name);
-  load_generator(default_generator(), archive, kGenerator);
+  load_generator(default_generator(), archive, generator_key());
 }
 
 void TrainingState::save(const std::string& path) const { gather().save_to(path); }
@@ -192,19 +210,25 @@ void TrainingState::save(const std::string& path) const { gather().save_to(path)
 void TrainingState::load(const std::string& path) {
   InputArchive archive;
   archive.load_from(path);
+  load(archive, path);
+}
+
+void TrainingState::load(InputArchive& archive, const std::string& path) {
   std::string problems;
   const std::vector<std::string> keys = archive.keys();
   const auto known = [&](const std::string& key) {
     return key == kGenerator ||
-           std::any_of(parts_.begin(), parts_.end(), [&](const Part& p) { return p.name == key; });
+           std::any_of(parts_.begin(), parts_.end(), [&](const Part& p) { return p.name == key; }) ||
+           (is_checkpoint_ && has_metadata(archive, key));
   };
   for (const std::string& key : keys)
     if (!known(key)) problems += "\n  unexpected: " + key;
   for (const Part& part : parts_)
     if (std::find(keys.begin(), keys.end(), part.name) == keys.end()) problems += "\n  missing: " + part.name;
   TAPIR_CHECK_AS(ValueError, problems.empty(),
-                 "TrainingState: load: the parts of \"{}\" are not those added; nothing was loaded:{}", path,
-                 problems);
+                 "{}: the parts of \"{}\" are not those {}; nothing was loaded:{}",
+                 is_checkpoint_ ? "load_checkpoint" : "TrainingState: load", path,
+                 is_checkpoint_ ? "of a checkpoint" : "added", problems);
 
   // Each part changes nothing where it throws. Those before it are put back as they were.
   InputArchive before(gather());
@@ -220,6 +244,40 @@ bool TrainingState::resume(const std::string& path) {
   if (!std::filesystem::exists(path)) return false;
   load(path);
   return true;
+}
+
+// --- checkpoints ---
+
+void save_checkpoint(const std::string& path, const nn::Module& module, const optim::Optimizer& optimizer,
+                     const Metadata& metadata) {
+  for (const auto& entry : metadata)
+    TAPIR_CHECK_AS(ValueError, !entry.first.starts_with(kOptimizer),
+                   "save_checkpoint: the metadata key \"{}\" begins with \"{}\", which is taken", entry.first,
+                   kOptimizer);
+  TrainingState training{TrainingState::AsCheckpoint()};  // which changes nothing to save it
+  training.add("model", const_cast<nn::Module&>(module))
+      .add("optimizer", const_cast<optim::Optimizer&>(optimizer));
+  const OutputArchive archive = training.gather();
+  Metadata all = metadata;
+  all.insert(all.end(), archive.metadata().begin(), archive.metadata().end());
+  save_safetensors(path, archive.tensors(), all);
+}
+
+Metadata load_checkpoint(const std::string& path, nn::Module& module, optim::Optimizer& optimizer) {
+  TrainingState training{TrainingState::AsCheckpoint()};
+  training.add("model", module).add("optimizer", optimizer);
+  InputArchive archive;
+  archive.load_from(path);
+  training.load(archive, path);
+  return callers_metadata(archive);
+}
+
+Metadata load_checkpoint(const std::string& path, nn::Module& module) {
+  InputArchive archive;
+  archive.load_from(path);
+  InputArchive part = nested(archive, "model");
+  module.load(part);
+  return callers_metadata(archive);
 }
 
 }  // namespace tapir

@@ -84,13 +84,23 @@ class TAPIR_API TrainingState {
     std::function<void(serialize::OutputArchive&, const std::string&)> save;
     std::function<void(serialize::InputArchive&, const std::string&)> load;
   };
+  friend TAPIR_API void save_checkpoint(const std::string&, const nn::Module&, const optim::Optimizer&,
+                                        const Metadata&);
+  friend TAPIR_API Metadata load_checkpoint(const std::string&, nn::Module&, optim::Optimizer&);
+  /// What save_checkpoint writes: parameters by their names in the module alone, another name for the
+  /// generator's state, and other metadata beside the parts.
+  struct AsCheckpoint {};
+  explicit TrainingState(AsCheckpoint) : is_checkpoint_(true) {}
+  const char* generator_key() const { return is_checkpoint_ ? "generator.cpu" : "generator"; }
   TrainingState& add(Part part);
   TrainingState& add(const std::string& name, std::function<data::State()> get,
                      std::function<void(const data::State&)> set);
   std::unique_ptr<nn::NamedTensors> parameter_names(const optim::Optimizer& optimizer) const;
   serialize::OutputArchive gather() const;
   void restore(serialize::InputArchive& archive);
+  void load(serialize::InputArchive& archive, const std::string& path);
 
+  bool is_checkpoint_ = false;
   std::vector<Part> parts_;
   std::vector<std::pair<std::string, nn::Module*>> modules_;
 };

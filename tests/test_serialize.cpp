@@ -208,6 +208,32 @@ TEST_CASE("a training that is resumed from a checkpoint ends as one that was not
   CHECK_FALSE(equal(state_of(*alone), state_of(*net)));
 }
 
+TEST_CASE(
+    "a checkpoint's entries have the module's names, and older ones, with numbers as integers, are read") {
+  const TemporaryFolder folder;
+  Net net;
+  optim::Adam adam(net->parameters(), optim::AdamOptions(1));
+  train(net, adam, 2);
+  save_checkpoint(folder / "new", *net, adam, {{"note", "7"}});
+  SafeTensors file = load_safetensors(folder / "new");
+  size_t names = 1;  // the generator's
+  CHECK(file.contains("generator.cpu"));
+  for (const auto& item : net->state_dict()) names += file.contains("model." + item.key());
+  const nn::NamedTensors parameters = net->named_parameters();
+  for (const auto& item : adam.state_dict(&parameters).tensors)
+    names += file.contains("optimizer." + item.key());
+  CHECK(names == file.tensors.size());
+
+  for (auto& [key, text] : file.metadata)
+    if (text.ends_with(".0")) text.resize(text.size() - 2);
+  save_safetensors(folder / "old", file.tensors, file.metadata);
+  Net other;
+  optim::Adam others(other->parameters());
+  CHECK(load_checkpoint(folder / "old", *other, others) == Metadata{{"note", "7"}});
+  CHECK(equal(state_of(*other), state_of(*net)));
+  CHECK(equal(others.state_dict(), adam.state_dict()));
+}
+
 TEST_CASE("a checkpoint that does not fit changes neither module nor optimizer nor generator") {
   const TemporaryFolder folder;
   Net net, larger(5);
