@@ -11,11 +11,15 @@
 
 namespace tapir::nn {
 
-void detail::Parametrized::adopt(const Module& module) {
-  for (const auto& p : module.named_parameters(false))
-    if (p.key() != "weight") register_parameter(p.key(), p.value(), p.value().requires_grad());
-  for (const auto& b : module.named_buffers(false)) register_buffer(b.key(), b.value());
-  for (const auto& m : module.named_children()) register_module(m.key(), m.value());
+void detail::adopt_all_but_weight(Module& to, const Module& from) {
+  for (const auto& p : from.named_parameters(false))
+    if (p.key() != "weight") to.register_parameter(p.key(), p.value(), p.value().requires_grad());
+  for (const auto& b : from.named_buffers(false)) to.register_buffer(b.key(), b.value());
+  for (const auto& m : from.named_children()) to.register_module(m.key(), m.value());
+}
+
+Tensor detail::copy_of(const Tensor& t, const std::optional<Device>& device) {
+  return device && !(*device == t.device()) ? raw::to_device(t, *device) : raw::clone(t);
 }
 
 namespace {
@@ -58,6 +62,19 @@ SpectralNormImpl::SpectralNormImpl(const Tensor& weight, int64_t n_power_iterati
   _u = register_buffer("_u", u);
   _v = register_buffer("_v", v);
   improve(m, 15);
+}
+
+SpectralNormImpl::SpectralNormImpl(const SpectralNormImpl& other, const std::optional<Device>& device)
+    : n_power_iterations_(other.n_power_iterations_), dim_(other.dim_), eps_(other.eps_) {
+  if (!other._u.defined()) return;
+  _u = register_buffer("_u", detail::copy_of(other._u, device));
+  _v = register_buffer("_v", detail::copy_of(other._v, device));
+}
+
+std::shared_ptr<Module> SpectralNormImpl::clone(const std::optional<Device>& device) const {
+  auto copy = std::shared_ptr<SpectralNormImpl>(new SpectralNormImpl(*this, device));
+  copy->train(is_training());
+  return copy;
 }
 
 Tensor SpectralNormImpl::matrix(const Tensor& weight) const {

@@ -9,29 +9,47 @@
 namespace tapir::nn {
 
 namespace detail {
-/// What the templates below do without knowing the layer's type.
-class TAPIR_API Parametrized : public Module {
- protected:
-  using Module::Module;
-  /// Registers everything of `module` here but its parameter "weight".
-  void adopt(const Module& module);
-};
+/// Registers everything of `from` at `to` but its parameter "weight".
+TAPIR_API void adopt_all_but_weight(Module& to, const Module& from);
+/// A copy of t's values on `device` (default: where they are).
+TAPIR_API Tensor copy_of(const Tensor& t, const std::optional<Device>& device);
 
-/// A forward with the arguments and the result of `Forward`, a pointer to a layer's forward.
+/// A layer's place: a forward with the arguments and the result of `Forward`, a pointer to the layer's; and
+/// clone(), for which Self has copy_with(a copy of the layer, device).
 template <class Self, class Forward>
-struct ForwardLike;
+class Wrapper;
 template <class Self, class M, class R, class... Args>
-struct ForwardLike<Self, R (M::*)(Args...)> : Parametrized {
-  using Parametrized::Parametrized;
+class Wrapper<Self, R (M::*)(Args...)> : public Module {
+ public:
+  explicit Wrapper(std::shared_ptr<M> layer) : module(std::move(layer)) {}
   R forward(Args... args) {
-    Self& self = static_cast<Self&>(*this);
-    self.module->weight = self.compute_weight();
-    return self.module->forward(std::forward<Args>(args)...);
+    module->weight = static_cast<Self&>(*this).compute_weight();
+    return module->forward(std::forward<Args>(args)...);
+  }
+  /// Throws ValueError where the layer is not Cloneable.
+  std::shared_ptr<Module> clone(const std::optional<Device>& device = std::nullopt) const override {
+    auto copy =
+        static_cast<const Self&>(*this).copy_with(std::static_pointer_cast<M>(module->clone(device)), device);
+    if (!is_training()) copy->train(false);
+    return copy;
+  }
+  void train(bool on = true) override {
+    Module::train(on);
+    module->train(on);
+  }
+  void pretty_print(std::ostream& stream) const override { module->pretty_print(stream); }
+
+  std::shared_ptr<M> module;  ///< the layer; call it through this module, which sets its weight
+
+ private:
+  void clone_(Module& other, const std::optional<Device>& device) final {
+    static_cast<Self&>(*this) = static_cast<const Self&>(*other.clone(device));
   }
 };
 template <class Self, class M, class R, class... Args>
-struct ForwardLike<Self, R (M::*)(Args...) const> : ForwardLike<Self, R (M::*)(Args...)> {
-  using ForwardLike<Self, R (M::*)(Args...)>::ForwardLike;
+class Wrapper<Self, R (M::*)(Args...) const> : public Wrapper<Self, R (M::*)(Args...)> {
+ public:
+  using Wrapper<Self, R (M::*)(Args...)>::Wrapper;
 };
 
 TAPIR_API Tensor first_norm(const Tensor& weight, std::optional<int64_t> dim);
@@ -45,25 +63,32 @@ TAPIR_API Tensor weight_norm_of(const Tensor& weight_v, const Tensor& weight_g, 
 /// 2016); see utils::weight_norm. Its parameters have the names of PyTorch's: the layer's others, weight_g,
 /// weight_v.
 template <class M>
-class WeightNormImpl : public detail::ForwardLike<WeightNormImpl<M>, decltype(&M::forward)> {
+class WeightNormImpl : public detail::Wrapper<WeightNormImpl<M>, decltype(&M::forward)> {
  public:
   explicit WeightNormImpl(std::shared_ptr<M> layer, std::optional<int64_t> dimension = 0)
-      : module(std::move(layer)), dim(dimension) {
-    const Tensor first = detail::first_norm(module->weight, dim);
-    this->adopt(*module);
-    weight_g = this->register_parameter("weight_g", first);
-    weight_v = this->register_parameter("weight_v", module->weight);
-  }
-  void train(bool on = true) override {
-    Module::train(on);
-    module->train(on);
-  }
-  void pretty_print(std::ostream& stream) const override { module->pretty_print(stream); }
+      : WeightNormImpl(layer, dimension, detail::first_norm(layer->weight, dimension)) {}
   Tensor compute_weight() const { return weight_norm_of(weight_v, weight_g, dim); }
 
-  std::shared_ptr<M> module;  ///< the layer; call it through this module, which sets its weight
   std::optional<int64_t> dim;
   Tensor weight_g, weight_v;
+
+ private:
+  template <class, class>
+  friend class detail::Wrapper;
+  WeightNormImpl(const std::shared_ptr<M>& layer, std::optional<int64_t> dimension, const Tensor& lengths)
+      : detail::Wrapper<WeightNormImpl<M>, decltype(&M::forward)>(layer), dim(dimension) {
+    detail::adopt_all_but_weight(*this, *layer);
+    weight_g = this->register_parameter("weight_g", lengths);
+    weight_v = this->register_parameter("weight_v", layer->weight);
+  }
+  std::shared_ptr<WeightNormImpl> copy_with(std::shared_ptr<M> layer,
+                                            const std::optional<Device>& device) const {
+    auto copy =
+        std::shared_ptr<WeightNormImpl>(new WeightNormImpl(layer, dim, detail::copy_of(weight_g, device)));
+    copy->weight_g.requires_grad_(weight_g.requires_grad());
+    copy->weight_v.requires_grad_(weight_v.requires_grad());
+    return copy;
+  }
 };
 template <class M>
 class WeightNorm : public ModuleHolder<WeightNormImpl<M>> {
@@ -78,9 +103,11 @@ class TAPIR_API SpectralNormImpl : public Module {
   SpectralNormImpl(const Tensor& weight, int64_t n_power_iterations, double eps, int64_t dim);
   /// weight / sigma, its first singular value as u^T W v. While training, the estimates are improved first.
   Tensor forward(const Tensor& weight);
+  std::shared_ptr<Module> clone(const std::optional<Device>& device = std::nullopt) const override;
   Tensor _u, _v;
 
  private:
+  SpectralNormImpl(const SpectralNormImpl& other, const std::optional<Device>& device);
   Tensor matrix(const Tensor& weight) const;
   void improve(const Tensor& matrix, int64_t times);
   int64_t n_power_iterations_, dim_;
@@ -91,29 +118,36 @@ class TAPIR_API SpectralNormImpl : public Module {
 /// utils::parametrizations::spectral_norm. The state has the names of PyTorch's parametrization:
 /// parametrizations.weight.original, parametrizations.weight.0._u and _v.
 template <class M>
-class SpectralNormedImpl : public detail::ForwardLike<SpectralNormedImpl<M>, decltype(&M::forward)> {
+class SpectralNormedImpl : public detail::Wrapper<SpectralNormedImpl<M>, decltype(&M::forward)> {
  public:
   explicit SpectralNormedImpl(std::shared_ptr<M> layer, int64_t n_power_iterations = 1, double eps = 1e-12,
                               int64_t dim = 0)
-      : module(std::move(layer)),
-        norm(std::make_shared<SpectralNormImpl>(module->weight, n_power_iterations, eps, dim)) {
-    this->adopt(*module);
+      : SpectralNormedImpl(layer,
+                           std::make_shared<SpectralNormImpl>(layer->weight, n_power_iterations, eps, dim)) {}
+  Tensor compute_weight() { return norm->forward(original); }
+
+  std::shared_ptr<SpectralNormImpl> norm;
+  Tensor original;
+
+ private:
+  template <class, class>
+  friend class detail::Wrapper;
+  SpectralNormedImpl(const std::shared_ptr<M>& layer, std::shared_ptr<SpectralNormImpl> estimates)
+      : detail::Wrapper<SpectralNormedImpl<M>, decltype(&M::forward)>(layer), norm(std::move(estimates)) {
+    detail::adopt_all_but_weight(*this, *layer);
     auto all = std::make_shared<Module>("ModuleDict"), list = std::make_shared<Module>("ParametrizationList");
-    original = list->register_parameter("original", module->weight);
+    original = list->register_parameter("original", layer->weight);
     list->register_module("0", norm);
     all->register_module("weight", list);
     this->register_module("parametrizations", all);
   }
-  void train(bool on = true) override {
-    Module::train(on);
-    module->train(on);
+  std::shared_ptr<SpectralNormedImpl> copy_with(std::shared_ptr<M> layer,
+                                                const std::optional<Device>& device) const {
+    auto copy = std::shared_ptr<SpectralNormedImpl>(
+        new SpectralNormedImpl(layer, std::static_pointer_cast<SpectralNormImpl>(norm->clone(device))));
+    copy->original.requires_grad_(original.requires_grad());
+    return copy;
   }
-  void pretty_print(std::ostream& stream) const override { module->pretty_print(stream); }
-  Tensor compute_weight() { return norm->forward(original); }
-
-  std::shared_ptr<M> module;
-  std::shared_ptr<SpectralNormImpl> norm;
-  Tensor original;
 };
 template <class M>
 class SpectralNormed : public ModuleHolder<SpectralNormedImpl<M>> {
