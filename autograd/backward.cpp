@@ -1,6 +1,7 @@
 // backward() and grad(): what they check before the engine runs.
 #include "tapir/autograd/engine.h"
 #include "tapir/autograd/engine_run.h"
+#include "tapir/autograd/functions/view.h"
 #include "tapir/autograd/inference_mode.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/create.h"
@@ -37,6 +38,7 @@ Roots make_roots(const char* op, const variable_list& tensors, const variable_li
                      op, i, t.sizes());
       g = raw::full(t.sizes(), 1, t.dtype(), t.device());
     } else {
+      if (g.numel() == 1 && t.numel() == 1) g = reshape(g, t.sizes());  // ones({1}) for a loss of sizes []
       TAPIR_CHECK_AS(ShapeError, g.sizes() == t.sizes(),
                      "{}: the gradient for tensor {} has sizes {}, expected {}", op, i, g.sizes(), t.sizes());
     }

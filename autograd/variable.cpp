@@ -305,7 +305,8 @@ void detail::check_inplace_slow(const Tensor& t, const char* op) {
         op, t.sizes());
   if (t.is_view()) {
     const Tensor base = t._base();
-    if (requires_grad(base) && base.is_leaf())
+    // A base without gradient and a view with one: between them lies a leaf, itself a view, that requires it.
+    if (base.is_leaf() && (requires_grad(base) || requires_grad(t)))
       throw_error<AutogradError>(
           "{}: the tensor (sizes {}) is a view of a leaf that requires a gradient; change it under "
           "NoGradGuard, or work on a "

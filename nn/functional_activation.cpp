@@ -107,9 +107,11 @@ Tensor threshold(Tensor input, const ThresholdFuncOptions& o) {
 }
 Tensor gumbel_softmax(const Tensor& logits, const GumbelSoftmaxFuncOptions& o) {
   CallSite site(TAPIR_HERE);
-  // -log of an exponential is Gumbel's distribution; -log(1 - u) is an exponential.
-  const Tensor u = raw::rand(logits.sizes(), logits.dtype(), logits.device());
-  const Tensor noise = -log(-log1p(-u));
+  // -log of an exponential is Gumbel's distribution. PyTorch draws the exponential as such, which takes other
+  // random numbers than -log(1 - u) of a uniform u.
+  const Tensor drawn = Tensor::empty(logits.sizes(), logits.dtype(), logits.device());
+  raw::exponential_(drawn);
+  const Tensor noise = -log(drawn);
   const Tensor soft = tapir::softmax(div(add(logits, noise), Scalar(o.tau())), o.dim());
   if (!o.hard()) return soft;
   const Tensor at = std::get<1>(max(soft.detach(), o.dim(), true));

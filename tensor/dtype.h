@@ -21,6 +21,15 @@ enum class DType : uint8_t {
   Float64 = 7,
   Bool = 11,
   BFloat16 = 15,
+  // PyTorch's names
+  Byte = UInt8,
+  Char = Int8,
+  Short = Int16,
+  Int = Int32,
+  Long = Int64,
+  Half = Float16,
+  Float = Float32,
+  Double = Float64,
 };
 using ScalarType = DType;
 using Dtype = DType;

@@ -15,6 +15,7 @@
 #include "tapir/tensor/indexing.h"
 #include "tapir/tensor/options.h"
 #include "tapir/tensor/scalar.h"
+#include "tapir/tensor/stream.h"
 #include "tapir/tensor/tensor_impl.h"
 
 namespace tapir {
@@ -395,6 +396,8 @@ class TAPIR_API Tensor {
   TAPIR_METHOD std::vector<Tensor> split(IntArrayRef split_sizes, int64_t dim = 0) const;
   TAPIR_METHOD std::vector<Tensor> unbind(int64_t dim = 0) const;
   TAPIR_METHOD Tensor operator[](int64_t index) const;
+  /// By an integer tensor without dimensions. Throws IndexError for any other; index({t}) takes those.
+  Tensor operator[](const Tensor& index) const;
   TAPIR_METHOD Tensor index(ArrayRef<TensorIndex> indices) const;
   TAPIR_METHOD Tensor index(std::initializer_list<TensorIndex> indices) const;
   TAPIR_METHOD Tensor& index_put_(ArrayRef<TensorIndex> indices, const Tensor& values,
@@ -534,10 +537,12 @@ class TAPIR_API Tensor {
   Tensor prod(std::optional<DType> dtype = std::nullopt) const;
   Tensor prod(int64_t dim, bool keepdim = false, std::optional<DType> dtype = std::nullopt) const;
   Tensor var(bool unbiased) const;
+  Tensor var(int dim) const;
   Tensor var(IntArrayRef dim, bool unbiased, bool keepdim = false) const;
   Tensor var(std::optional<IntArrayRef> dim = std::nullopt, std::optional<int64_t> correction = std::nullopt,
              bool keepdim = false) const;
   Tensor std(bool unbiased) const;
+  Tensor std(int dim) const;
   Tensor std(IntArrayRef dim, bool unbiased, bool keepdim = false) const;
   Tensor std(std::optional<IntArrayRef> dim = std::nullopt, std::optional<int64_t> correction = std::nullopt,
              bool keepdim = false) const;

@@ -71,8 +71,12 @@ Tensor clamp(const Tensor& x, const std::optional<Scalar>& min, const std::optio
       is_floating_point(x.dtype()) || (min && min->isFloatingPoint()) || (max && max->isFloatingPoint());
   const Scalar low = min ? *min : real ? Scalar(-INFINITY) : Scalar(INT64_MIN);
   const Scalar high = max ? *max : real ? Scalar(INFINITY) : Scalar(INT64_MAX);
-  const bool cast = !is_floating_point(x.dtype()) && real;
-  Tensor y = raw::unary(Pointwise::clamp, cast ? raw::cast(x, get_default_dtype()) : x, {low, high});
+  // The bounds take part in promotion.
+  const bool number = (min && !min->isBoolean()) || (max && !max->isBoolean());
+  const DType dtype = !is_floating_point(x.dtype()) && real ? get_default_dtype()
+                      : x.dtype() == kBool && number        ? kInt64
+                                                            : x.dtype();
+  Tensor y = raw::unary(Pointwise::clamp, dtype == x.dtype() ? x : raw::cast(x, dtype), {low, high});
   if (recording(x)) {
     auto* node = record<ClampBackward>(TAPIR_HERE, y, x);
     node->low = low;

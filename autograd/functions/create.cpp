@@ -137,7 +137,7 @@ Tensor TensorValues::make(DType dtype) const {
     if (array_) {
       std::copy_n(static_cast<const T*>(array_), t.numel(), to);
     } else {
-      for (const Scalar& s : values_) *to++ = s.to<T>();
+      for (const Scalar& s : values_) *to++ = s.cast<T>();
     }
   });
   return raw::cast(t, dtype);

@@ -464,4 +464,13 @@ void index_put_(const Tensor& x, ArrayRef<TensorIndex> indices, const Scalar& va
   index_put_(x, indices, raw::full({}, value, x.dtype(), x.device()));
 }
 
+Tensor Tensor::operator[](const Tensor& index) const {
+  CallSite site(TAPIR_HERE);
+  TAPIR_CHECK_AS(IndexError, index.dim() == 0 && is_integral(index.dtype()),
+                 "operator[]: an index of {} with sizes {}, expected an integer without dimensions; "
+                 "index({{t}}) takes tensors of indices and masks",
+                 index.dtype(), index.sizes());
+  return tapir::select(*this, 0, index.item<int64_t>());
+}
+
 }  // namespace tapir

@@ -88,7 +88,7 @@ Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const Ten
   check_same_sizes("binary_cross_entropy", input, target);
   if (input.numel() > 0) {
     const double low = raw::item(raw::min(input)).to_double(), high = raw::item(raw::max(input)).to_double();
-    TAPIR_CHECK_AS(ValueError, !(low < 0) && !(high > 1),
+    TAPIR_CHECK_AS(ValueError, low >= 0 && high <= 1,
                    "binary_cross_entropy: input has values of [{}, {}], expected probabilities; "
                    "binary_cross_entropy_with_logits takes any number",
                    low, high);

@@ -23,8 +23,6 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value) {
   check_mask("masked_fill", mask);
   TAPIR_CHECK_AS(ShapeError, value.dim() == 0, "masked_fill: a value of sizes {}, expected no dimensions",
                  value.sizes());
-  TAPIR_CHECK_AS(DTypeError, can_cast(value.dtype(), x.dtype()),
-                 "masked_fill: a value of {} for a tensor of {}", value.dtype(), x.dtype());
   return where(as_bool(mask), to(value, x.dtype()), x);
 }
 

@@ -41,6 +41,8 @@ Tensor sign(const Tensor& x) {
   return unary<Saves::kNothing>(Pointwise::sign, "SignBackward", x, zero_gradient);
 }
 Tensor square(const Tensor& x) {
+  if (x.dtype() == kBool)
+    return raw::cast(x, kInt64);  // a power, and so of integers; 0 and 1 are their own squares
   return unary<Saves::kInput>(Pointwise::square, "SquareBackward", x,
                               [](const Tensor& g, const Tensor& v) { return mul(g, mul(v, Scalar(2))); });
 }
@@ -333,12 +335,10 @@ Tensor where(const Tensor& c, const Scalar& a, const Scalar& b) { return where_o
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Scalar& value) {
   CallSite site(TAPIR_HERE);
-  TAPIR_CHECK_AS(DTypeError, mask.dtype() == kBool,
+  TAPIR_CHECK_AS(DTypeError, mask.dtype() == kBool || mask.dtype() == kUInt8,
                  "masked_fill: the mask is {}, expected bool; compare it first", mask.dtype());
-  TAPIR_CHECK_AS(DTypeError, can_cast(value.type(), x.dtype()) || x.dtype() == kBool,
-                 "masked_fill: the value {} does not fit {}", value.to_double(), x.dtype());
   const Tensor filled = raw::full({}, value, x.dtype(), x.device());
-  return where(mask, filled, x);
+  return where(mask.dtype() == kBool ? mask : raw::cast(mask, kBool), filled, x);
 }
 
 namespace {

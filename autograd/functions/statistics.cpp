@@ -193,6 +193,23 @@ Tensor nanmean(const Tensor& x, IntArrayRef dim, bool keepdim, std::optional<DTy
 
 // --- methods ---
 
+Tensor var(const Tensor& x, int dim) {
+  CallSite site(TAPIR_HERE);
+  return var(x, IntArrayRef(int64_t{dim}));
+}
+Tensor std(const Tensor& x, int dim) {
+  CallSite site(TAPIR_HERE);
+  return std(x, IntArrayRef(int64_t{dim}));
+}
+std::tuple<Tensor, Tensor> var_mean(const Tensor& x, int dim) {
+  CallSite site(TAPIR_HERE);
+  return var_mean(x, IntArrayRef(int64_t{dim}));
+}
+std::tuple<Tensor, Tensor> std_mean(const Tensor& x, int dim) {
+  CallSite site(TAPIR_HERE);
+  return std_mean(x, IntArrayRef(int64_t{dim}));
+}
+
 Tensor Tensor::prod(std::optional<DType> dtype) const {
   CallSite site(TAPIR_HERE);
   return tapir::prod(*this, dtype);
@@ -200,6 +217,10 @@ Tensor Tensor::prod(std::optional<DType> dtype) const {
 Tensor Tensor::prod(int64_t dim, bool keepdim, std::optional<DType> dtype) const {
   CallSite site(TAPIR_HERE);
   return tapir::prod(*this, dim, keepdim, dtype);
+}
+Tensor Tensor::var(int dim) const {
+  CallSite site(TAPIR_HERE);
+  return tapir::var(*this, dim);
 }
 Tensor Tensor::var(bool unbiased) const {
   CallSite site(TAPIR_HERE);
@@ -212,6 +233,10 @@ Tensor Tensor::var(IntArrayRef dim, bool unbiased, bool keepdim) const {
 Tensor Tensor::var(std::optional<IntArrayRef> dim, std::optional<int64_t> correction, bool keepdim) const {
   CallSite site(TAPIR_HERE);
   return tapir::var(*this, dim, correction, keepdim);
+}
+Tensor Tensor::std(int dim) const {
+  CallSite site(TAPIR_HERE);
+  return tapir::std(*this, dim);
 }
 Tensor Tensor::std(bool unbiased) const {
   CallSite site(TAPIR_HERE);

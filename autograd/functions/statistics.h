@@ -14,24 +14,29 @@ TAPIR_API Tensor prod(const Tensor& x, int64_t dim, bool keepdim = false,
                       std::optional<DType> dtype = std::nullopt);
 
 /// sum((x - mean)^2) / (n - correction); correction is 1 where left out, `unbiased` means 1 and else 0. NaN
-/// of no elements, and where n = correction = 1. std is its root; the gradient of std is 0 where it is 0.
+/// of no elements, and where n = correction = 1. std is its root; the gradient of std is 0 where it is 0. A
+/// number is a dimension: var(x, 0) is var(x, {0}).
 /// Throws DTypeError for integers.
 TAPIR_API Tensor var(const Tensor& x, bool unbiased);
+TAPIR_API Tensor var(const Tensor& x, int dim);
 TAPIR_API Tensor var(const Tensor& x, IntArrayRef dim, bool unbiased, bool keepdim = false);
 TAPIR_API Tensor var(const Tensor& x, std::optional<IntArrayRef> dim = std::nullopt,
                      std::optional<int64_t> correction = std::nullopt, bool keepdim = false);
 TAPIR_API Tensor std(const Tensor& x, bool unbiased);
+TAPIR_API Tensor std(const Tensor& x, int dim);
 TAPIR_API Tensor std(const Tensor& x, IntArrayRef dim, bool unbiased, bool keepdim = false);
 TAPIR_API Tensor std(const Tensor& x, std::optional<IntArrayRef> dim = std::nullopt,
                      std::optional<int64_t> correction = std::nullopt, bool keepdim = false);
 /// (variance, mean) and (standard deviation, mean).
 TAPIR_API std::tuple<Tensor, Tensor> var_mean(const Tensor& x, bool unbiased);
+TAPIR_API std::tuple<Tensor, Tensor> var_mean(const Tensor& x, int dim);
 TAPIR_API std::tuple<Tensor, Tensor> var_mean(const Tensor& x, IntArrayRef dim, bool unbiased,
                                               bool keepdim = false);
 TAPIR_API std::tuple<Tensor, Tensor> var_mean(const Tensor& x, std::optional<IntArrayRef> dim = std::nullopt,
                                               std::optional<int64_t> correction = std::nullopt,
                                               bool keepdim = false);
 TAPIR_API std::tuple<Tensor, Tensor> std_mean(const Tensor& x, bool unbiased);
+TAPIR_API std::tuple<Tensor, Tensor> std_mean(const Tensor& x, int dim);
 TAPIR_API std::tuple<Tensor, Tensor> std_mean(const Tensor& x, IntArrayRef dim, bool unbiased,
                                               bool keepdim = false);
 TAPIR_API std::tuple<Tensor, Tensor> std_mean(const Tensor& x, std::optional<IntArrayRef> dim = std::nullopt,

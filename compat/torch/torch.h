@@ -70,6 +70,7 @@ using tapir::GenericList;
 
 namespace torch {
 using c10::str;
+inline int64_t numel(const Tensor& x) { return x.numel(); }
 }  // namespace torch
 
 // The types of libtorch's named choices. Each converts to Tapir's choice of that name.
@@ -143,4 +144,5 @@ inline std::string get_enum_name(tapir::nn::EmbeddingBagMode v) {
 #define TORCH_MODULE_IMPL(Name, ImplType) TAPIR_MODULE_IMPL(Name, ImplType)
 #define TORCH_MODULE(Name) TAPIR_MODULE(Name)
 #define TORCH_ARG(T, name) TAPIR_ARG(T, name)
-#define FORWARD_HAS_DEFAULT_ARGS(...) TAPIR_FORWARD_HAS_DEFAULT_ARGS(__VA_ARGS__)
+// With the semicolon, which libtorch's needs none of.
+#define FORWARD_HAS_DEFAULT_ARGS(...) TAPIR_FORWARD_HAS_DEFAULT_ARGS(__VA_ARGS__);

@@ -165,7 +165,8 @@ void scatter(const ScatterArgs& a) {
     using T = typename Tag::type;
     T* dst = static_cast<T*>(a.dst);
     const T* src = static_cast<const T*>(a.src);
-    const T one = is_floating_point(a.dtype) ? Scalar(a.value.real).to<T>() : Scalar(a.value.integer).to<T>();
+    const T one =
+        is_floating_point(a.dtype) ? Scalar(a.value.real).cast<T>() : Scalar(a.value.integer).cast<T>();
     const auto value = [=](int64_t at) { return src ? src[at] : one; };
     switch (a.mode) {
       case ScatterMode::Set:

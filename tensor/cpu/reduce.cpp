@@ -62,7 +62,7 @@ template <class A>
 void store(void* out, DType dtype, int64_t i, A value) {
   visit_dtype(dtype, [&]<class Tag>(Tag) {
     using U = typename Tag::type;
-    static_cast<U*>(out)[i] = Scalar(value).to<U>();
+    static_cast<U*>(out)[i] = Scalar(value).cast<U>();
   });
 }
 

@@ -50,7 +50,7 @@ void prod_in(const ReduceArgs& a) {
   const auto store = [&](int64_t at, A value) {
     visit_dtype(a.out_dtype, [&]<class Tag>(Tag) {
       using U = typename Tag::type;
-      static_cast<U*>(a.out)[at] = Scalar(value).to<U>();
+      static_cast<U*>(a.out)[at] = Scalar(value).cast<U>();
     });
   };
   if (a.inner == 1) {

@@ -93,8 +93,20 @@ Tensor to_device(const Tensor& x, Device device) {
   return out;
 }
 
+void check_fits(const char* op, const Scalar& value, DType dtype) {
+  if (TAPIR_LIKELY(!is_integral(dtype))) return;
+  const bool fits = visit_dtype(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (std::integral<T>) return value.fits<T>();
+    return true;
+  });
+  TAPIR_CHECK_AS(ValueError, fits, "{}: the value {} does not fit {}; use a wider dtype", op,
+                 detail::stream_text(value), dtype);
+}
+
 void fill(const Tensor& dst, const Scalar& value, const char* op) {
   const Layout& l = dst.layout_of();
+  check_fits(op, value, dst.dtype());
   dst.impl()->storage->check_changeable(op);
   if (l.numel > 0) {
     if (l.contiguous || l.dense()) {

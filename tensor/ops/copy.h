@@ -20,6 +20,8 @@ TAPIR_API Tensor cast(const Tensor& x, DType dtype);
 TAPIR_API Tensor to_device(const Tensor& x, Device device);
 
 /// Every element of dst = value. Counts as a change made by `op`.
+/// Throws ValueError where an integer dtype (not bool) does not hold the value; fractions are cut off.
+TAPIR_API void check_fits(const char* op, const Scalar& value, DType dtype);
 TAPIR_API void fill(const Tensor& dst, const Scalar& value, const char* op = "fill_");
 
 /// The value of a tensor with one element. Throws ShapeError for any other count.

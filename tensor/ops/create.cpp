@@ -12,6 +12,7 @@ namespace tapir::raw {
 Tensor zeros(IntArrayRef sizes, DType dtype, Device device) { return full(sizes, 0, dtype, device); }
 
 Tensor full(IntArrayRef sizes, const Scalar& value, DType dtype, Device device) {
+  check_fits("full", value, dtype);
   Tensor out = Tensor::empty(sizes, dtype, device);
   if (out.numel())
     kernels(device).fill(out.data_ptr(), dtype, out.numel(), {value.to_double(), value.to_int64()});

@@ -187,7 +187,7 @@ void bernoulli_fill(const Tensor& x, const char* op, double p, double value,
           return;
         }
       }
-      const T yes = Scalar(value).to<T>(), no = Scalar(0).to<T>();
+      const T yes = Scalar(value).cast<T>(), no = Scalar(0).cast<T>();
       fill_serially<T>(t, [&] { return g.uniform_double() < p ? yes : no; });
     });
   });
@@ -273,7 +273,7 @@ void bernoulli_(const Tensor& x, const Tensor& p, const OptionalGenerator& gener
     visit_dtype(t.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       T* const data = t.data_ptr<T>();
-      const T yes = Scalar(1).to<T>(), no = Scalar(0).to<T>();
+      const T yes = Scalar(1).cast<T>(), no = Scalar(0).cast<T>();
       std::vector<int64_t> offsets;
       offsets.reserve(static_cast<size_t>(t.numel()));
       for_each_offset(from, [&](int64_t offset) { offsets.push_back(offset); });
