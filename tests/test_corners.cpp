@@ -78,6 +78,14 @@ TEST_CASE("masked_fill cuts the value to an integer dtype, as fill_ does") {
   CHECK(equal(x.masked_fill((x > 1).to(kUInt8), 7), tensor({0, 1, 7, 7})));
 }
 
+TEST_CASE("a negative number among uint8 is a uint8") {
+  const Tensor x = tensor({250, 3, 255}, kUInt8);
+  CHECK(equal(x % -3, tensor({250, 3, 2}, kUInt8)));
+  CHECK(equal(x.fmod(-3), tensor({250, 3, 2}, kUInt8)));
+  CHECK(equal(x.floor_divide(-2), tensor({0, 0, 1}, kUInt8)));
+  CHECK(equal(x > -1, tensor({true, true, true})));  // compared as it is
+}
+
 TEST_CASE("a number takes part in the promotion of bool") {
   const Tensor x = tensor({true, false});
   CHECK(equal(x.clamp(0, 2), tensor({1, 0})));

@@ -207,7 +207,13 @@ void launch(const PointwiseInfo& info, PointwiseArgs& args, const Tensor& out, c
   bool permuted = !lo.contiguous;
   for (int i = 0; i < n; ++i) {
     set_operand(ops[i + 1], inputs[i], device);
-    if (!ops[i + 1].data) continue;
+    if (!ops[i + 1].data) {
+      // An operand is of the common dtype, whose quotients are not those of negative integers.
+      if (out.dtype() == kUInt8 && !gives_bool && !is_floating_point(args.compute) &&
+          ops[i + 1].scalar.integer < 0)
+        ops[i + 1].scalar.integer = static_cast<uint8_t>(ops[i + 1].scalar.integer);
+      continue;
+    }
     const Layout& l = inputs[i].tensor->layout_of();
     contiguous = contiguous && l.sizes == lo.sizes;
     permuted = permuted || !l.contiguous;
