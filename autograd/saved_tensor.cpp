@@ -11,7 +11,7 @@ Tensor SavedTensor::unpack(const Node& owner) const {
     return {};
   }
   if (TAPIR_UNLIKELY(impl_->storage->version() != version_)) changed_failure(owner);
-  if (state_ == State::kInput || !GradMode::is_enabled()) return Tensor(impl_);
+  if (state_ == State::kInput || !GradMode::is_enabled()) return Tensor(Ref<TensorImpl>::share(impl_));
   Tensor t(Ref<TensorImpl>::adopt(new TensorImpl(impl_->storage, impl_->layout, impl_->dtype)));
   t.impl()->autograd = Ref<Node>::share(const_cast<Node*>(&owner));
   t.impl()->output_nr = impl_->output_nr;
@@ -28,8 +28,15 @@ void SavedTensor::changed_failure(const Node& owner) const {
       impl_->storage->version(), by ? by : "that op");
 }
 
-void SavedTensor::inference_failure() {
-  const Tensor t(std::move(impl_));
+void SavedTensor::save_alias(const Tensor& t) {
+  impl_ = new TensorImpl(t.impl()->storage, t.impl()->layout, t.impl()->dtype);
+  impl_->count_saved();
+  Edge history = gradient_edge(t);
+  impl_->output_nr = history.input_nr;
+  impl_->autograd = std::move(history.function);
+}
+
+void SavedTensor::inference_failure(const Tensor& t) {
   throw_error<AutogradError>(
       "save_for_backward: an inference tensor (sizes {}) cannot be saved for backward; clone() it outside of "
       "InferenceMode first",

@@ -340,7 +340,7 @@ void rebase_history(const Tensor& t, Ref<Node> node, uint32_t nr) {
   }
   if (!impl.base) {
     set_history(t, node, nr);
-    ++impl.history;
+    impl.history_changed();
     if (cell) move_retained(impl, std::move(cell));
     return;
   }
@@ -352,7 +352,7 @@ void rebase_history(const Tensor& t, Ref<Node> node, uint32_t nr) {
   replace->part = impl.layout;
   replace->set_call_site(replace->edges()[1].function->call_site());
   set_history(base, Ref<Node>::adopt(replace));
-  ++impl.base->history;
+  impl.base->history_changed();
   // The view's own history is now a part of its base's.
   detail::refresh_view(impl);
   if (cell) move_retained(impl, std::move(cell));

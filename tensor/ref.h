@@ -64,6 +64,12 @@ class RefCounted {
     return local_.load(std::memory_order_relaxed) +
            static_cast<uint32_t>(shared_.load(std::memory_order_acquire) >> 2);
   }
+  /// The count where the calling thread keeps it alone, else 0.
+  uint32_t own_count() const {
+    return owned_here() && shared_.load(std::memory_order_acquire) == 0
+               ? local_.load(std::memory_order_relaxed)
+               : 0;
+  }
   /// True where the caller's is the only reference; may be false by mistake for an object of another thread.
   bool unique() const {
     const int32_t shared = shared_.load(std::memory_order_acquire);
@@ -71,13 +77,15 @@ class RefCounted {
     return shared == (kOne | kMerged);
   }
 
+ protected:
+  bool owned_here() const { return owner_.load(std::memory_order_relaxed) == detail::ref_thread.id; }
+
  private:
   friend struct RefQueues;
   static constexpr int32_t kMerged = 1;  ///< there is no owner any more; the shared word counts all
   static constexpr int32_t kQueued = 2;  ///< waits in the owner's queue, which holds it until then
   static constexpr int32_t kOne = 4;
 
-  bool owned_here() const { return owner_.load(std::memory_order_relaxed) == detail::ref_thread.id; }
   TAPIR_API bool give_up_ownership() const;
   TAPIR_API bool release_shared(Destroy destroy) const;
 

@@ -58,6 +58,52 @@ class TensorImpl final : public RefCounted {
   Ref<TensorImpl> base;  ///< the tensor that this one is a view of, never itself a view
 
   static void destroy(TensorImpl* t) { delete t; }
+
+  /// As Ref calls it for each reference but those of SavedTensors.
+  [[nodiscard]] TAPIR_ALWAYS_INLINE bool release(Destroy how) const {
+    if (TAPIR_UNLIKELY(stale_saved_.load(std::memory_order_relaxed))) forget_history();
+    return RefCounted::release(how);
+  }
+
+  // Note [Saved tensors that changed]
+  // A graph node may save a tensor whose history an in-place op later puts behind that same node, as in
+  // y = x * x; x.add_(y): the node owns the tensor and the tensor, through its history, the node. What was
+  // saved is stale then, and nobody may read it. So SavedTensors are counted, and the last other reference
+  // to a tensor that has only stale ones left takes the history with it. Counted are those of the thread
+  // that made the tensor; where other threads take part, nothing is concluded. Views are not saved
+  // themselves (their base may change without them), nor is a tensor again that has stale ones: see
+  // SavedTensor::save_input.
+  TAPIR_ALWAYS_INLINE void retain_saved() const {
+    retain();
+    count_saved();
+  }
+  /// Makes one of the references a SavedTensor's.
+  TAPIR_ALWAYS_INLINE void count_saved() const {
+    if (TAPIR_LIKELY(owned_here())) ++saved_;
+  }
+  TAPIR_ALWAYS_INLINE void release_saved() const {
+    if (TAPIR_LIKELY(owned_here()))
+      --saved_;
+    else
+      released_elsewhere_.store(true, std::memory_order_relaxed);
+    if (RefCounted::release(destroy_counted)) destroy(const_cast<TensorImpl*>(this));
+  }
+  bool has_stale_saved() const { return stale_saved_.load(std::memory_order_relaxed); }
+  /// The values and the history have changed: what was saved until now is stale.
+  void history_changed() {
+    ++history;
+    if (owned_here() && saved_ != 0) stale_saved_.store(true, std::memory_order_relaxed);
+  }
+
+ private:
+  static void destroy_counted(const RefCounted* p) {
+    destroy(static_cast<TensorImpl*>(const_cast<RefCounted*>(p)));
+  }
+  TAPIR_API TAPIR_COLD void forget_history() const;
+
+  mutable uint32_t saved_ = 0;  ///< read and written by the owning thread alone
+  std::atomic<bool> stale_saved_{false};
+  mutable std::atomic<bool> released_elsewhere_{false};
 };
 
 }  // namespace tapir

@@ -170,10 +170,13 @@ namespace {
 
 struct LinearBackward final : NodeOf<3, 2> {
   const char* name() const override { return "LinearBackward"; }
-  /// Waits for others with the same weight where a product is bound by the reading of it.
+  /// Waits for others with the same weight where a product is bound by the reading of it. Not for a view,
+  /// of which only an alias is saved: its own address may be another's by then.
   void describe(const Tensor& x, const Tensor& w) {
     weight = w.impl();
-    if (w.numel() >= kLargeWeight && x.numel() <= kFewRows * x.size(-1) && tapir::requires_grad(x)) wait();
+    if (!w.is_view() && !w.impl()->has_stale_saved() && w.numel() >= kLargeWeight &&
+        x.numel() <= kFewRows * x.size(-1) && tapir::requires_grad(x))
+      wait();
   }
   const void* company() const override { return weight; }
   void backward_together(std::span<Together> nodes) override {
