@@ -5,6 +5,7 @@
 #include "tapir/autograd/functions/embedding_bag.h"
 #include "tapir/autograd/functions/index.h"
 #include "tapir/autograd/functions/loss.h"
+#include "tapir/autograd/functions/loss_elementwise.h"
 #include "tapir/autograd/functions/matmul.h"
 #include "tapir/autograd/functions/pointwise.h"
 #include "tapir/autograd/functions/reduce.h"

@@ -118,6 +118,14 @@ struct ReduceArgs {
   double scale;
 };
 
+/// *out = scale times the sum over all elements of a pointwise call that is `direct`, of kFloat32 or
+/// kFloat64; operand 0 is left out: the values are never held whole.
+struct PointwiseSumArgs {
+  const PointwiseArgs& call;
+  void* out;  ///< one value of call.compute
+  double scale;
+};
+
 /// Softmax over the middle dimension of a contiguous (outer, n, inner) array of a floating dtype; in may
 /// equal out.
 struct SoftmaxArgs {
@@ -187,13 +195,26 @@ struct PutRowsArgs {
   int64_t outer, count, n, row;
 };
 /// dst[o][index[i]] += src[o][i], the transpose of IndexRows, in ascending i. `skip`: an index to leave out,
-/// or -1.
+/// or -1. With `from` it is row from[i] of src (outer == 1), and with `factor` that row times factor[i].
 struct AddRowsArgs {
   DType dtype;
   void* dst;
   const int64_t* index;
   const void* src;
   int64_t outer, count, n, row, skip;
+  const int64_t* from = nullptr;
+  const void* factor = nullptr;  ///< of `dtype`
+};
+/// out[i] = the sum over j of a[a_index[i]][j] * b[b_index[i]][j], rows of `row` elements of a floating
+/// dtype.
+struct DotRowsArgs {
+  DType dtype;
+  const void* a;
+  const int64_t* a_index;
+  const void* b;
+  const int64_t* b_index;
+  void* out;  ///< (n)
+  int64_t n, row;
 };
 /// out[o][i][j] = src[o][index[o][i][j]][j] on contiguous (outer, count, inner) and (outer, n, inner) arrays
 /// of the sizes that the op has brought together.
@@ -497,12 +518,14 @@ struct KernelTable {
   void (*copy)(const CopyArgs&);
   void (*fill)(void* data, DType dtype, int64_t n, KernelScalar value);
   void (*reduce)(const ReduceArgs&);
+  void (*pointwise_sum)(const PointwiseSumArgs&);
   void (*softmax)(const SoftmaxArgs&);
   void (*softmax_backward)(const SoftmaxBackwardArgs&);
   void (*cross_entropy)(const CrossEntropyArgs&);
   void (*cross_entropy_backward)(const CrossEntropyBackwardArgs&);
   void (*index_rows)(const IndexRowsArgs&);
   void (*add_rows)(const AddRowsArgs&);
+  void (*dot_rows)(const DotRowsArgs&);
   void (*put_rows)(const PutRowsArgs&);
   void (*gather)(const GatherArgs&);
   void (*scatter)(const ScatterArgs&);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "tapir/autograd/functions/loss.h"
+#include "tapir/autograd/functions/loss_elementwise.h"
 
 #include "support/catch.h"
 #include "support/values.h"

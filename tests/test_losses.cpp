@@ -11,6 +11,8 @@ using nn_oracle::wave;
 
 namespace {
 
+constexpr int64_t kNoReduction = 0, kMeanReduction = 1, kSumReduction = 2;
+
 struct Data {
   Tensor a = wave({3, 4}, 1), b = wave({3, 4}, 2), c = wave({3, 4}, 3), unit = wave({3, 4}, 4) * 0.9 + 0.5,
          half = wave({3, 4}, 5) * 0.9 + 0.5, w = wave({4}, 6) + 1,
@@ -109,6 +111,57 @@ TEST_CASE("the losses of fused kernels have second derivatives") {
   twice([](const Inputs& v) { return binary_cross_entropy_with_logits(v[0], v[1]); });
   twice([](const Inputs& v) { return smooth_l1_loss(v[0], v[1] + 2, 0, 0.5); });
   twice([](const Inputs& v) { return kl_div(v[0], v[1]); });
+  for (const int64_t reduction : {0, 1, 2}) {
+    twice([=](const Inputs& v) { return mse_loss(v[0], v[1] + 2, reduction); });
+    twice([=](const Inputs& v) { return mse_loss(v[0], v[1].narrow(0, 0, 1), reduction); });  // broadcast
+    twice([=](const Inputs& v) { return l1_loss(v[0], v[1] + 2, reduction); });
+    twice([=](const Inputs& v) { return huber_loss(v[0], v[1] + 0.7, reduction, 1); });
+    twice([=](const Inputs& v) { return nll_loss(v[0] * v[1], tensor({2, 0}), Tensor(), reduction); });
+  }
+}
+
+TEST_CASE("losses of many elements are those of their parts") {
+  manual_seed(8);
+  const int64_t n = 10007;  // several blocks, and a rest
+  const Tensor t = rand({n}, kFloat64);
+  const auto check_parts = [&](auto f) {
+    Tensor x = (rand({n}, kFloat64) * 0.98 + 0.01).requires_grad_(), each = f(x, t, kNoReduction);
+    const Tensor g = autograd::grad({each.sum()}, {x})[0];
+    for (const int64_t reduction : {kMeanReduction, kSumReduction}) {
+      const double scale = reduction == kSumReduction ? 1 : 1.0 / n;
+      const Tensor all = f(x, t, reduction);
+      CHECK_CLOSE(all.detach(), each.detach().sum() * scale, 1e-13);
+      CHECK_CLOSE(autograd::grad({all * 3}, {x})[0], g * (3 * scale), 1e-14);
+      const Tensor strided = f(x.view({1, n}).expand({2, n}).t(), t.unsqueeze(1).expand({n, 2}), reduction);
+      CHECK_CLOSE(strided.detach(), all.detach() * (reduction == kSumReduction ? 2 : 1), 1e-13);
+    }
+  };
+  check_parts([](auto x, auto t, int64_t r) { return mse_loss(x, t, r); });
+  check_parts([](auto x, auto t, int64_t r) { return l1_loss(x, t, r); });
+  check_parts([](auto x, auto t, int64_t r) { return smooth_l1_loss(x, t, r, 0.2); });
+  check_parts([](auto x, auto t, int64_t r) { return binary_cross_entropy(x, t, {}, r); });
+  check_parts([](auto x, auto t, int64_t r) { return binary_cross_entropy_with_logits(x, t, {}, {}, r); });
+  check_parts([](auto x, auto t, int64_t r) { return kl_div(x, t, r); });
+}
+
+TEST_CASE("losses at extremes are PyTorch's") {
+  const double inf = INFINITY;
+  const Tensor x = f64({inf, -inf, NAN, 1e200, 0}), zero = zeros({5}, kFloat64);
+  const auto check_at = [&](auto f, const Tensor& values, const Tensor& slopes) {
+    Tensor a = x.clone().requires_grad_();
+    const Tensor y = f(a);
+    CHECK(y.detach().allclose(values, 0, 0, true));
+    y.backward(ones_like(y));
+    CHECK(a.grad().allclose(slopes, 0, 0, true));
+  };
+  check_at([&](const Tensor& a) { return mse_loss(a, zero, 0); }, f64({inf, inf, NAN, inf, 0}),
+           f64({inf, -inf, NAN, 2e200, 0}));
+  check_at([&](const Tensor& a) { return huber_loss(a, zero, 0, 2); }, f64({inf, inf, NAN, 2e200, 0}),
+           f64({2, -2, NAN, 2, 0}));
+  // integers, and losses of nothing
+  CHECK(mse_loss(tensor({1, 5}), tensor({4, 1}), kSumReduction).item<int64_t>() == 25);
+  CHECK(std::isnan(mse_loss(empty({0}), empty({0})).item<double>()));
+  CHECK(mse_loss(empty({0}), empty({0}), kSumReduction).item<double>() == 0);
 }
 
 TEST_CASE("layer norm and group norm are PyTorch's and have second derivatives") {

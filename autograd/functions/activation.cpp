@@ -115,9 +115,6 @@ Tensor tanhshrink_second(const Tensor& x, const P&) {
   const Tensor t = tanh(x);
   return 2 * t * (1 - t * t);
 }
-Tensor huber_second(const Tensor& x, const P& p) {
-  return raw::cast(raw::binary(Pointwise::lt, raw::unary(Pointwise::abs, x), Scalar(p.p0)), x.dtype());
-}
 SecondFunction leaky_relu_second = none, shrink_second = none, hardtanh_second = none,
                hardsigmoid_second = none;
 
@@ -194,10 +191,6 @@ Tensor softsign(const Tensor& x) {
 Tensor tanhshrink(const Tensor& x) {
   return activation(Pointwise::tanhshrink, "TanhshrinkBackward", x, tanhshrink_backward);
 }
-Tensor huber(const Tensor& x, double delta) {
-  return activation(Pointwise::huber, "HuberBackward", x, huber_backward, {delta});
-}
-
 // --- with a tensor of slopes ---
 
 namespace {

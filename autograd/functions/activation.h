@@ -66,14 +66,11 @@ TAPIR_API Tensor& silu_(Tensor& x);
 TAPIR_API Tensor& rrelu_(Tensor& x, double lower = 1.0 / 8, double upper = 1.0 / 3, bool training = false,
                          std::optional<Generator> generator = std::nullopt);
 
-/// |x| > delta ? delta * (|x| - delta / 2) : x^2 / 2 (Huber 1964), of which losses are made
-TAPIR_API Tensor huber(const Tensor& x, double delta);
-
 // The backward of each of these, differentiable itself; parameters as in activation.def.
 #define TAPIR_ACTIVATION_BACKWARDS(row)                                                                    \
   row(elu, 3) row(leaky_relu, 1) row(gelu, 0) row(gelu_tanh, 0) row(silu, 0) row(mish, 0) row(softplus, 2) \
       row(log_sigmoid, 0) row(shrink, 1) row(hardtanh, 2) row(hardsigmoid, 0) row(hardswish, 0)            \
-          row(softsign, 0) row(tanhshrink, 0) row(huber, 1)
+          row(softsign, 0) row(tanhshrink, 0)
 #define TAPIR_ACTIVATION_BACKWARD(name, params)                                                    \
   TAPIR_API Tensor name##_backward(const Tensor& g, const Tensor& x, double p0 = 0, double p1 = 0, \
                                    double p2 = 0);

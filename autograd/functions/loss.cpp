@@ -5,13 +5,17 @@
 #include "tapir/autograd/functions/index.h"
 #include "tapir/autograd/functions/pointwise.h"
 #include "tapir/autograd/functions/reduce.h"
+#include "tapir/autograd/functions/scatter.h"
 #include "tapir/autograd/functions/softmax.h"
 #include "tapir/autograd/functions/view.h"
 #include "tapir/tensor/error_format.h"
+#include "tapir/tensor/ops/copy.h"
 #include "tapir/tensor/ops/create.h"
+#include "tapir/tensor/ops/index.h"
 #include "tapir/tensor/ops/loss.h"
 #include "tapir/tensor/ops/pointwise.h"
 #include "tapir/tensor/ops/reduce.h"
+#include "tapir/tensor/ops/scatter.h"
 
 namespace tapir {
 
@@ -139,41 +143,74 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& we
 
 // --- nll_loss ---
 
+namespace {
+
+/// y = -scale * sum_i w_i x[i][t_i], or each of the terms.
+struct NllLossBackward final : NodeOf<1, 3> {
+  const char* name() const override { return "NllLossBackward"; }
+  void backward(Grads grads, GradSink& sink) override {
+    const Tensor target = saved(0), weights = saved(1), ignored = saved(2);
+    Tensor rows = mul(grads[0], Scalar(-scale));
+    if (weights.defined()) rows = mul(rows, weights);
+    if (ignored.defined()) rows = masked_fill(rows, ignored, 0);
+    if (rows.dim() == 0) rows = expand(rows, target.sizes());
+    rows = unsqueeze(rows, 1);
+    const Tensor index = unsqueeze(target, 1);
+    if (sink.deferring())
+      raw::scatter_into(sink.accumulator(0), 1, index, rows, ScatterMode::Add, "nll_loss backward");
+    else
+      sink.set(0, scatter_add(raw::zeros(sizes, rows.dtype(), rows.device()), 1, index, rows));
+  }
+  Dims sizes;
+  double scale;
+};
+
+}  // namespace
+
 Tensor nll_loss(const Tensor& input, const Tensor& target, const Tensor& weight, int64_t reduction,
                 int64_t ignore_index) {
   CallSite site(TAPIR_HERE);
   check_reduction("nll_loss", reduction);
   TAPIR_CHECK_AS(DTypeError, target.dtype() == kInt64, "nll_loss: targets of {}, expected int64",
                  target.dtype());
+  TAPIR_CHECK_AS(DTypeError, is_floating_point(input.dtype()),
+                 "nll_loss: input of {}, expected a floating-point dtype", input.dtype());
   const Rows rows = as_rows("nll_loss", input, target);
-  const int64_t classes = rows.input.size(1);
-  TAPIR_CHECK_AS(ShapeError, rows.input.size(0) == rows.target.size(0),
+  const int64_t n = rows.input.size(0), classes = rows.input.size(1);
+  TAPIR_CHECK_AS(ShapeError, n == rows.target.size(0),
                  "nll_loss: input has sizes {} and target {}; expected (N, C, d...) and (N, d...)",
                  input.sizes(), target.sizes());
   TAPIR_CHECK_AS(ShapeError, !weight.defined() || (weight.dim() == 1 && weight.size(0) == classes),
                  "nll_loss: weight has sizes {}, expected one for each of the {} classes", weight.sizes(),
                  classes);
-  raw::check_targets("nll_loss", rows.target, classes, ignore_index);
-  const Tensor ignored = eq(rows.target, Scalar(ignore_index));
-  const Tensor chosen = masked_fill(rows.target, ignored, 0);
-  const Tensor weights =
-      masked_fill(weight.defined() ? index_select(weight.detach(), 0, chosen)
-                                   : raw::full(chosen.sizes(), 1, input.dtype(), input.device()),
-                  ignored, 0);
-  const Tensor picked = masked_fill(squeeze(gather(rows.input, 1, unsqueeze(chosen, 1)), 1), ignored, 0);
-  const Tensor losses = neg(mul(picked, weights));
-  if (reduction == kNoReduction) return target.dim() == 1 ? losses : reshape(losses, target.sizes());
-  const Tensor total = sum(losses);
-  return reduction == kSumReduction ? total : div(total, sum(weights));
-}
-
-// --- mse_loss ---
-
-Tensor mse_loss(const Tensor& input, const Tensor& target, int64_t reduction) {
-  CallSite site(TAPIR_HERE);
-  check_reduction("mse_loss", reduction);
-  const Tensor losses = square(sub(input, target));
-  return reduction == kNoReduction ? losses : reduction == kSumReduction ? sum(losses) : mean(losses);
+  TAPIR_CHECK_AS(DTypeError, !weight.defined() || weight.dtype() == input.dtype(),
+                 "nll_loss: weight of {} for an input of {}", weight.dtype(), input.dtype());
+  const int64_t counted = raw::check_targets("nll_loss", rows.target, classes, ignore_index);
+  // A row that is ignored takes class 0 and counts as 0, whatever its input.
+  Tensor chosen = rows.target, ignored, weights;
+  const Scalar zero(0);
+  if (counted < n) {
+    ignored = raw::binary(Pointwise::eq, chosen, Scalar(ignore_index));
+    chosen = raw::ternary(Pointwise::where, ignored, zero, chosen);
+  }
+  Tensor losses = raw::gather(rows.input, 1, unsqueeze(chosen, 1)).reshape({n});
+  double total = static_cast<double>(counted);
+  if (weight.defined()) {
+    weights = raw::index_select(weight, 0, chosen);
+    if (ignored.defined()) weights = raw::ternary(Pointwise::where, ignored, zero, weights);
+    losses = raw::binary(Pointwise::mul, losses, weights);
+    if (reduction == kMeanReduction) total = raw::item(raw::sum(weights)).to_double();
+  }
+  if (ignored.defined()) losses = raw::ternary(Pointwise::where, ignored, zero, losses);
+  const double scale = reduction == kMeanReduction ? 1 / total : 1;
+  Tensor y = reduction == kNoReduction ? raw::unary(Pointwise::neg, losses) : raw::sum_losses(losses, -scale);
+  if (recording(rows.input)) {
+    auto* node = record<NllLossBackward>(TAPIR_HERE, y, rows.input);
+    node->save(chosen, weights, ignored);
+    node->sizes = rows.input.layout_of().sizes;
+    node->scale = scale;
+  }
+  return reduction == kNoReduction && target.dim() != 1 ? reshape(y, target.sizes()) : y;
 }
 
 }  // namespace tapir

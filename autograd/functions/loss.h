@@ -31,7 +31,4 @@ inline Tensor cross_entropy_loss(const Tensor& input, const Tensor& target, cons
 TAPIR_API Tensor nll_loss(const Tensor& input, const Tensor& target, const Tensor& weight = {},
                           int64_t reduction = 1, int64_t ignore_index = -100);
 
-/// (input - target)^2, elementwise; the two broadcast.
-TAPIR_API Tensor mse_loss(const Tensor& input, const Tensor& target, int64_t reduction = 1);
-
 }  // namespace tapir

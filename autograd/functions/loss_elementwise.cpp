@@ -1,6 +1,8 @@
 #include "tapir/autograd/functions/loss_elementwise.h"
 
+#include <array>
 #include <cmath>
+#include <limits>
 
 #include "tapir/autograd/functions/activation.h"
 #include "tapir/autograd/functions/loss_reduce.h"
@@ -15,68 +17,163 @@ namespace tapir {
 using detail::check_reduction;
 using detail::reduce_losses;
 
+// --- losses of pairs ---
+
+namespace {
+
+/// A loss of each pair of an input and a target, with a kernel for its values and one for a gradient times
+/// its derivative. The others are the derivatives in differentiable ops.
+struct PairLoss {
+  using Params = std::array<double, 3>;
+  const char* node;
+  Pointwise value, backward;  ///< (x, t) and (g, x, t), with the parameters
+  Tensor (*in_input)(const Tensor& x, const Tensor& t, const Params& p);
+  Tensor (*in_target)(const Tensor& x, const Tensor& t, const Params& p);
+  bool symmetric = false;  ///< in input and target
+};
+
+struct PairLossBackward final : NodeOf<2, 2> {
+  const char* name() const override { return loss->node; }
+  void backward(Grads grads, GradSink& sink) override {
+    const Tensor x = saved(0), t = saved(1);
+    if (recording(grads[0], x, t)) {
+      const Tensor g = scale == 1 ? grads[0] : mul(grads[0], Scalar(scale));
+      if (sink.wants(0)) sink.set(0, mul(g, loss->in_input(x, t, params)));
+      if (sink.wants(1)) sink.set(1, mul(g, loss->in_target(x, t, params)));
+      return;
+    }
+    // The gradient of a mean or sum is a number to the kernel.
+    const bool number = grads[0].dim() == 0 && grads[0].is_cpu();
+    const Scalar factor(number ? raw::item(grads[0]).to_double() * scale : scale);
+    const Tensor scaled = number || scale == 1 ? grads[0] : raw::binary(Pointwise::mul, grads[0], factor);
+    const raw::Operand g = number ? raw::Operand(factor) : raw::Operand(scaled);
+    const raw::Params p(params[0], params[1], params[2]);
+    if (sink.wants(0)) sink.set(0, raw::ternary(loss->backward, g, x, t, p));
+    if (sink.wants(1))
+      sink.set(1, loss->symmetric ? raw::ternary(loss->backward, g, t, x, p)
+                                  : raw::binary(Pointwise::mul, loss->in_target(x, t, params), g));
+  }
+  const PairLoss* loss;
+  PairLoss::Params params;
+  double scale;
+};
+
+/// The losses of all pairs, or their mean or sum, of which the losses are not kept.
+Tensor pair_loss(const PairLoss& loss, const Tensor& x, const Tensor& t, int64_t reduction,
+                 const PairLoss::Params& params = {}) {
+  double scale = 1;
+  if (reduction == detail::kMeanReduction) {
+    int64_t n = x.numel();
+    if (x.sizes() != t.sizes()) {
+      n = 1;
+      for (const int64_t s : broadcast_sizes(x.sizes(), t.sizes(), loss.node)) n *= s;
+    }
+    scale = 1 / static_cast<double>(n);
+  }
+  const raw::Params p(params[0], params[1], params[2]);
+  Tensor y = reduction == detail::kNoReduction ? raw::binary(loss.value, x, t, p)
+                                               : raw::pointwise_sum(loss.value, x, t, p, scale);
+  if (recording(x, t)) {
+    auto* node = record<PairLossBackward>(TAPIR_HERE, y, x, t);
+    node->save(x, t);
+    node->loss = &loss;
+    node->params = params;
+    node->scale = scale;
+  }
+  return y;
+}
+
+/// The same where each loss has a weight.
+Tensor pair_loss(const PairLoss& loss, const Tensor& x, const Tensor& t, const Tensor& weight,
+                 int64_t reduction) {
+  if (!weight.defined()) return pair_loss(loss, x, t, reduction);
+  return reduce_losses(mul(pair_loss(loss, x, t, detail::kNoReduction), weight), reduction);
+}
+
+}  // namespace
+
+// --- of differences ---
+
+namespace {
+
+/// d = x - t: |d| > p0 ? p2 * (|d| - p0 / 2) : p1 * d^2. All losses of differences are one of these.
+Tensor difference_slope(const Tensor& x, const Tensor& t, const PairLoss::Params& p) {
+  const Tensor d = sub(x, t);
+  return where(gt(abs(d), Scalar(p[0])), mul(sign(d), Scalar(p[2])), mul(d, Scalar(2 * p[1])));
+}
+Tensor minus_difference_slope(const Tensor& x, const Tensor& t, const PairLoss::Params& p) {
+  return difference_slope(t, x, p);
+}
+constexpr PairLoss difference(const char* node) {
+  return {node, Pointwise::huber, Pointwise::huber_backward, difference_slope, minus_difference_slope, true};
+}
+constexpr PairLoss kSquared = difference("MseLossBackward"), kAbsolute = difference("L1LossBackward"),
+                   kSmooth = difference("SmoothL1LossBackward"), kHuber = difference("HuberLossBackward");
+constexpr PairLoss::Params kAbsoluteParams{0, 0, 1};
+
+bool integers(const Tensor& x, const Tensor& t) { return !is_floating_point(raw::result_type({x, t})); }
+
+}  // namespace
+
+Tensor mse_loss(const Tensor& input, const Tensor& target, int64_t reduction) {
+  CallSite site(TAPIR_HERE);
+  check_reduction("mse_loss", reduction);
+  if (integers(input, target)) return reduce_losses(square(sub(input, target)), reduction);
+  return pair_loss(kSquared, input, target, reduction, {std::numeric_limits<double>::infinity(), 1, 0});
+}
+
 Tensor l1_loss(const Tensor& input, const Tensor& target, int64_t reduction) {
   CallSite site(TAPIR_HERE);
   check_reduction("l1_loss", reduction);
-  return reduce_losses(abs(sub(input, target)), reduction);
+  if (integers(input, target)) return reduce_losses(abs(sub(input, target)), reduction);
+  return pair_loss(kAbsolute, input, target, reduction, kAbsoluteParams);
 }
 
 Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, int64_t reduction, double beta) {
   CallSite site(TAPIR_HERE);
   check_reduction("smooth_l1_loss", reduction);
   TAPIR_CHECK_AS(ValueError, beta >= 0, "smooth_l1_loss: beta is {}, expected at least 0", beta);
-  const Tensor d = sub(input, target);
-  if (beta == 0) return reduce_losses(abs(d), reduction);
-  const Tensor losses = huber(d, beta);
-  return reduce_losses(beta == 1 ? losses : div(losses, Scalar(beta)), reduction);
+  return pair_loss(kSmooth, input, target, reduction,
+                   beta == 0 ? kAbsoluteParams : PairLoss::Params{beta, 0.5 / beta, 1});
 }
 
 Tensor huber_loss(const Tensor& input, const Tensor& target, int64_t reduction, double delta) {
   CallSite site(TAPIR_HERE);
   check_reduction("huber_loss", reduction);
   TAPIR_CHECK_AS(ValueError, delta > 0, "huber_loss: delta is {}, expected more than 0", delta);
-  return reduce_losses(huber(sub(input, target), delta), reduction);
+  return pair_loss(kHuber, input, target, reduction, {delta, 0.5, delta});
 }
 
-// --- binary cross-entropy ---
+// --- cross-entropy and divergence ---
 
 namespace {
 
-struct BinaryCrossEntropyBackward final : NodeOf<2, 2> {
-  const char* name() const override { return "BinaryCrossEntropyBackward"; }
-  void backward(Grads grads, GradSink& sink) override {
-    const Tensor &g = grads[0], p = saved(0), t = saved(1);
-    const bool recorded = recording(g, p, t);
-    if (sink.wants(0))
-      sink.set(0, recorded ? div(mul(g, sub(p, t)), clamp_min(mul(p, 1 - p), Scalar(1e-12)))
-                           : raw::ternary(Pointwise::binary_cross_entropy_backward, g, p, t));
-    if (sink.wants(1))
-      sink.set(1, mul(g, sub(clamp_min(log1p(neg(p)), Scalar(-100)), clamp_min(log(p), Scalar(-100)))));
-  }
-};
-struct LogitCrossEntropyBackward final : NodeOf<2, 2> {
-  const char* name() const override { return "BinaryCrossEntropyWithLogitsBackward"; }
-  void backward(Grads grads, GradSink& sink) override {
-    const Tensor &g = grads[0], x = saved(0), t = saved(1);
-    if (sink.wants(0))
-      sink.set(0, recording(g, x, t) ? mul(g, sub(sigmoid(x), t))
-                                     : raw::ternary(Pointwise::logit_cross_entropy_backward, g, x, t));
-    if (sink.wants(1)) sink.set(1, neg(mul(g, x)));
-  }
-};
+using Params = PairLoss::Params;
+
+constexpr PairLoss kBinary{
+    "BinaryCrossEntropyBackward", Pointwise::binary_cross_entropy, Pointwise::binary_cross_entropy_backward,
+    [](const Tensor& p, const Tensor& t, const Params&) {
+      return div(sub(p, t), clamp_min(mul(p, 1 - p), Scalar(1e-12)));
+    },
+    [](const Tensor& p, const Tensor&, const Params&) {
+      return sub(clamp_min(log1p(neg(p)), Scalar(-100)), clamp_min(log(p), Scalar(-100)));
+    }};
+constexpr PairLoss kLogits{"BinaryCrossEntropyWithLogitsBackward", Pointwise::logit_cross_entropy,
+                           Pointwise::logit_cross_entropy_backward,
+                           [](const Tensor& x, const Tensor& t, const Params&) { return sub(sigmoid(x), t); },
+                           [](const Tensor& x, const Tensor&, const Params&) { return neg(x); }};
+constexpr PairLoss kDivergence{"KlDivBackward", Pointwise::kl_divergence, Pointwise::kl_divergence_backward,
+                               [](const Tensor&, const Tensor& t, const Params&) { return neg(t); },
+                               [](const Tensor& x, const Tensor& t, const Params&) {
+                                 const Tensor positive = gt(t, Scalar(0));
+                                 return sub(
+                                     where(positive, log(where(positive, t, Scalar(1))) + 1, Scalar(0)), x);
+                               }};
 
 void check_same_sizes(const char* op, const Tensor& input, const Tensor& target) {
   TAPIR_CHECK_AS(ShapeError, input.sizes() == target.sizes(),
                  "{}: input has sizes {} and target {}, expected the same", op, input.sizes(),
                  target.sizes());
-}
-
-/// Cross-entropy of sigmoid(input), element by element.
-Tensor logit_losses(const Tensor& input, const Tensor& target) {
-  Tensor y = raw::binary(Pointwise::logit_cross_entropy, input, target);
-  if (recording(input, target))
-    record<LogitCrossEntropyBackward>(TAPIR_HERE, y, input, target)->save(input, target);
-  return y;
 }
 
 }  // namespace
@@ -93,10 +190,7 @@ Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const Ten
                    "binary_cross_entropy_with_logits takes any number",
                    low, high);
   }
-  Tensor losses = raw::binary(Pointwise::binary_cross_entropy, input, target);
-  if (recording(input, target))
-    record<BinaryCrossEntropyBackward>(TAPIR_HERE, losses, input, target)->save(input, target);
-  return reduce_losses(weight.defined() ? mul(losses, weight) : losses, reduction);
+  return pair_loss(kBinary, input, target, weight, reduction);
 }
 
 Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target, const Tensor& weight,
@@ -104,26 +198,20 @@ Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& targe
   CallSite site(TAPIR_HERE);
   check_reduction("binary_cross_entropy_with_logits", reduction);
   check_same_sizes("binary_cross_entropy_with_logits", input, target);
-  Tensor losses;
-  if (pos_weight.defined()) {
-    const Tensor factor = add(mul(sub(pos_weight, Scalar(1)), target), Scalar(1));
-    losses = sub(mul(1 - target, input), mul(factor, log_sigmoid(input)));
-  } else {
-    losses = logit_losses(input, target);
-  }
+  if (!pos_weight.defined()) return pair_loss(kLogits, input, target, weight, reduction);
+  const Tensor factor = add(mul(sub(pos_weight, Scalar(1)), target), Scalar(1));
+  const Tensor losses = sub(mul(1 - target, input), mul(factor, log_sigmoid(input)));
   return reduce_losses(weight.defined() ? mul(losses, weight) : losses, reduction);
 }
-
-// --- others ---
 
 Tensor kl_div(const Tensor& input, const Tensor& target, int64_t reduction, bool log_target) {
   CallSite site(TAPIR_HERE);
   check_reduction("kl_div", reduction);
   if (log_target) return reduce_losses(mul(exp(target), sub(target, input)), reduction);
-  const Tensor positive = gt(target, Scalar(0));
-  const Tensor entropy = where(positive, mul(target, log(where(positive, target, Scalar(1)))), Scalar(0));
-  return reduce_losses(sub(entropy, mul(target, input)), reduction);
+  return pair_loss(kDivergence, input, target, reduction);
 }
+
+// --- others ---
 
 Tensor poisson_nll_loss(const Tensor& input, const Tensor& target, bool log_input, bool full, double eps,
                         int64_t reduction) {

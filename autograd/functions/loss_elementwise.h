@@ -5,6 +5,8 @@
 
 namespace tapir {
 
+/// (input - target)^2
+TAPIR_API Tensor mse_loss(const Tensor& input, const Tensor& target, int64_t reduction = 1);
 /// |input - target|
 TAPIR_API Tensor l1_loss(const Tensor& input, const Tensor& target, int64_t reduction = 1);
 /// With d = |input - target|: d < beta ? d^2 / (2 beta) : d - beta / 2. Throws ValueError for a negative

@@ -67,18 +67,79 @@ void each_part_of_rows(int64_t outer, int64_t n, int64_t row, F f) {
   });
 }
 
+/// to[j] += from[j] * factor, without the product where kFactor is false. In blocks of a fixed length, which
+/// the compiler turns into vectors.
+template <bool kFactor, class T>
+void add_row(T* __restrict to, const T* __restrict from, T factor, int64_t n) {
+  const auto one = [factor](T& sum, T x) {
+    if constexpr (kFactor) multiply(x, factor);
+    add(sum, x);
+  };
+  int64_t j = 0;
+  for (; j + 16 <= n; j += 16)
+    for (int64_t l = 0; l < 16; ++l) one(to[j + l], from[j + l]);
+  for (; j < n; ++j) one(to[j], from[j]);
+}
+
+/// The rows that are fetched ahead of the one that is added, where they lie at random.
+constexpr int64_t kAhead = 8;
+
+/// Columns [begin, end) of those rows of AddRows that go to places [low, high).
+template <class T>
+void add_rows_part(const AddRowsArgs& a, int64_t o, int64_t begin, int64_t end, int64_t low, int64_t high) {
+  T* const dst = static_cast<T*>(a.dst) + o * a.count * a.row;
+  const T* const src = static_cast<const T*>(a.src) + o * a.n * a.row;
+  const T* const factor = static_cast<const T*>(a.factor);
+  for (int64_t i = 0; i < a.n; ++i) {
+    const int64_t place = a.index[i];
+    if (place == a.skip || place < low || place >= high) continue;
+    if (i + kAhead < a.n) {
+      const T* const next = (a.from ? src + a.from[i + kAhead] * a.row : dst + a.index[i + kAhead] * a.row);
+      for (int64_t j = begin; j < end; j += 64 / static_cast<int64_t>(sizeof(T)))
+        __builtin_prefetch(next + j);
+    }
+    T* const to = dst + place * a.row + begin;
+    const T* const from = src + (a.from ? a.from[i] : i) * a.row + begin;
+    if (factor)
+      add_row<true>(to, from, factor[i], end - begin);
+    else
+      add_row<false>(to, from, T(), end - begin);
+  }
+}
+
 template <class T>
 void add_rows_in(const AddRowsArgs& a) {
-  each_part_of_rows(a.outer, a.n, a.row, [&](int64_t o, int64_t begin, int64_t end) {
-    T* dst = static_cast<T*>(a.dst) + o * a.count * a.row;
-    const T* src = static_cast<const T*>(a.src) + o * a.n * a.row;
-    for (int64_t i = 0; i < a.n; ++i) {
-      if (a.index[i] == a.skip) continue;
-      T* to = dst + a.index[i] * a.row;
-      const T* from = src + i * a.row;
-      for (int64_t j = begin; j < end; ++j) add(to[j], from[j]);
-    }
+  // Threads take different columns, or, of short rows, different places: each place sees its rows in order.
+  constexpr int64_t kShort = 256;
+  if (a.outer > 1 || a.row > kShort)
+    return each_part_of_rows(a.outer, a.n, a.row, [&](int64_t o, int64_t begin, int64_t end) {
+      add_rows_part<T>(a, o, begin, end, 0, a.count);
+    });
+  const int64_t parts = std::min<int64_t>({get_num_threads(), a.count, a.n * a.row / kGrain + 1});
+  parallel_for(0, parts, 1, [&](int64_t lo, int64_t hi) {
+    add_rows_part<T>(a, 0, 0, a.row, a.count * lo / parts, a.count * hi / parts);
   });
+}
+
+template <class T>
+void dot_rows_in(const DotRowsArgs& a) {
+  using Sum = std::conditional_t<std::is_same_v<T, double>, double, float>;
+  parallel_for(0, a.n, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, a.row)),
+               [&](int64_t lo, int64_t hi) {
+                 for (int64_t i = lo; i < hi; ++i) {
+                   const T* const x = static_cast<const T*>(a.a) + a.a_index[i] * a.row;
+                   const T* const y = static_cast<const T*>(a.b) + a.b_index[i] * a.row;
+                   Sum lanes[16] = {};
+                   int64_t j = 0;
+                   for (; j + 16 <= a.row; j += 16)
+                     for (int64_t l = 0; l < 16; ++l)
+                       lanes[l] += static_cast<Sum>(x[j + l]) * static_cast<Sum>(y[j + l]);
+                   for (; j < a.row; ++j) lanes[j % 16] += static_cast<Sum>(x[j]) * static_cast<Sum>(y[j]);
+                   for (int width = 8; width > 0; width /= 2)
+                     for (int l = 0; l < width; ++l) lanes[l] += lanes[l + width];
+                   static_cast<T*>(a.out)[i] = T(lanes[0]);
+                 }
+               });
 }
 
 /// Calls f(position in index, position in the array that it points into) for every element of a gather or
@@ -138,6 +199,12 @@ void index_rows(const IndexRowsArgs& a) {
 
 void add_rows(const AddRowsArgs& a) {
   visit_dtype(a.dtype, [&]<class Tag>(Tag) { add_rows_in<typename Tag::type>(a); });
+}
+
+void dot_rows(const DotRowsArgs& a) {
+  visit_dtype(a.dtype, [&]<class Tag>(Tag) {
+    if constexpr (!std::is_integral_v<typename Tag::type>) dot_rows_in<typename Tag::type>(a);
+  });
 }
 
 void put_rows(const PutRowsArgs& a) {

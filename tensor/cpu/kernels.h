@@ -11,12 +11,14 @@ void copy(const CopyArgs& args);                                    // copy.cpp
 void fill(void* data, DType dtype, int64_t n, KernelScalar value);  // copy.cpp
 KernelScalar read(const void* data, DType dtype);                   // copy.cpp
 void reduce(const ReduceArgs& args);                                // reduce.cpp
+void pointwise_sum(const PointwiseSumArgs& args);                   // pointwise_sum.cpp
 void softmax(const SoftmaxArgs& args);                              // softmax.cpp
 void softmax_backward(const SoftmaxBackwardArgs& args);             // softmax.cpp
 void cross_entropy(const CrossEntropyArgs& args);                   // loss.cpp
 void cross_entropy_backward(const CrossEntropyBackwardArgs& args);  // loss.cpp
 void index_rows(const IndexRowsArgs& args);                         // index.cpp
 void add_rows(const AddRowsArgs& args);                             // index.cpp
+void dot_rows(const DotRowsArgs& args);                             // index.cpp
 void put_rows(const PutRowsArgs& args);                             // index.cpp
 void gather(const GatherArgs& args);                                // index.cpp
 void scatter(const ScatterArgs& args);                              // index.cpp

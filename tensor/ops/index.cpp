@@ -70,6 +70,53 @@ void add_rows(const Tensor& dst, int64_t dim, const Tensor& index, const Tensor&
   });
 }
 
+namespace {
+void check_rows(const char* op, const Tensor& a, const Tensor& b) {
+  TAPIR_CHECK_AS(DTypeError, a.dtype() == b.dtype(), "{}: rows of {} and {}; cast them first", op, a.dtype(),
+                 b.dtype());
+  TAPIR_CHECK_AS(ShapeError, a.dim() == 2 && b.dim() == 2 && a.size(1) == b.size(1),
+                 "{}: sizes {} and {}, expected rows of one length", op, a.sizes(), b.sizes());
+}
+}  // namespace
+
+void add_picked_rows(const Tensor& dst, const Tensor& to_in, const Tensor& src_in, const Tensor& from_in,
+                     const Tensor& factor_in, const char* op) {
+  check_rows(op, dst, src_in);
+  const Tensor to = checked_index(op, to_in, 0, dst.size(0), dst.device());
+  const Tensor from = checked_index(op, from_in, 0, src_in.size(0), dst.device());
+  const Tensor src = contiguous(src_in), factor = factor_in.defined() ? contiguous(factor_in) : Tensor();
+  TAPIR_CHECK_AS(ShapeError,
+                 from.numel() == to.numel() && (!factor.defined() || factor.numel() == to.numel()),
+                 "{}: {} places, {} rows and {} factors, expected as many", op, to.numel(), from.numel(),
+                 factor.defined() ? factor.numel() : to.numel());
+  TAPIR_CHECK_AS(DTypeError, !factor.defined() || factor.dtype() == dst.dtype(),
+                 "{}: factors of {} for rows of {}", op, factor.dtype(), dst.dtype());
+  through_contiguous(dst, op, [&](const Tensor& out) {
+    if (out.numel() > 0 && to.numel() > 0)
+      require(&KernelTable::add_rows, out.device(), op)(
+          {out.dtype(), out.data_ptr(), to.data_ptr<int64_t>(), src.data_ptr(), 1, out.size(0), to.numel(),
+           out.size(1), -1, from.data_ptr<int64_t>(), factor.defined() ? factor.data_ptr() : nullptr});
+  });
+}
+
+Tensor dot_rows(const Tensor& a_in, const Tensor& a_index_in, const Tensor& b_in, const Tensor& b_index_in,
+                const char* op) {
+  check_rows(op, a_in, b_in);
+  const Tensor a = contiguous(a_in), b = contiguous(b_in);
+  const Tensor a_index = checked_index(op, a_index_in, 0, a.size(0), a.device());
+  const Tensor b_index = checked_index(op, b_index_in, 0, b.size(0), a.device());
+  TAPIR_CHECK_AS(DTypeError, is_floating_point(a.dtype()), "{}: rows of {}, expected a floating-point dtype",
+                 op, a.dtype());
+  TAPIR_CHECK_AS(ShapeError, a_index.numel() == b_index.numel(), "{}: {} and {} rows, expected as many", op,
+                 a_index.numel(), b_index.numel());
+  Tensor out = Tensor::empty({a_index.numel()}, a.dtype(), a.device());
+  if (out.numel() > 0)
+    require(&KernelTable::dot_rows, out.device(),
+            op)({a.dtype(), a.data_ptr(), a_index.data_ptr<int64_t>(), b.data_ptr(),
+                 b_index.data_ptr<int64_t>(), out.data_ptr(), out.numel(), a.size(1)});
+  return out;
+}
+
 Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
   const int64_t d = x.layout_of().wrap_dim(dim, "gather");
   const Tensor src = contiguous(trim(x, index, d, "gather", "the input"));

@@ -17,6 +17,15 @@ TAPIR_API Tensor embedding(const Tensor& weight, const Tensor& index);
 TAPIR_API void add_rows(const Tensor& dst, int64_t dim, const Tensor& index, const Tensor& src,
                         int64_t skip = -1, const char* op = "index_add");
 
+/// dst[to[i]] += factor[i] * src[from[i]] of the rows of two-dimensional tensors of one dtype, in ascending
+/// i. `to` and `from` are int64 of n elements, in range; factor (n), or undefined for 1. Counts as a change
+/// of dst.
+TAPIR_API void add_picked_rows(const Tensor& dst, const Tensor& to, const Tensor& src, const Tensor& from,
+                               const Tensor& factor, const char* op);
+/// (n): the products of rows a[a_index[i]] and b[b_index[i]], indices as above.
+TAPIR_API Tensor dot_rows(const Tensor& a, const Tensor& a_index, const Tensor& b, const Tensor& b_index,
+                          const char* op);
+
 /// out[..i..] = x[..index[..i..]..]: x and index have the same number of dimensions, index is nowhere larger
 /// than x but along `dim`. The result has the sizes of index.
 TAPIR_API Tensor gather(const Tensor& x, int64_t dim, const Tensor& index);

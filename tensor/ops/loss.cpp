@@ -65,15 +65,19 @@ Tensor sum_losses(const Tensor& losses_in, double scale) {
   return out;
 }
 
-void check_targets(const char* op, const Tensor& target_in, int64_t classes, int64_t ignore_index) {
+int64_t check_targets(const char* op, const Tensor& target_in, int64_t classes, int64_t ignore_index) {
   const Tensor target = contiguous(to_device(target_in, kCPU));
   const int64_t* p = target.data_ptr<int64_t>();
   Layout l = Layout::of({target.numel()});
   l.offset = target.storage_offset();
   const Tensor flat = target.alias(l);
-  for (int64_t i = 0; i < target.numel(); ++i)
+  int64_t counted = 0;
+  for (int64_t i = 0; i < target.numel(); ++i) {
+    counted += p[i] != ignore_index;
     if (TAPIR_UNLIKELY((p[i] < 0 || p[i] >= classes) && p[i] != ignore_index))
       bad_target(op, flat, i, classes, ignore_index);
+  }
+  return counted;
 }
 
 Tensor cross_entropy_backward(const Tensor& grad_in, double scale, const Tensor& log_probs_in,

@@ -21,8 +21,9 @@ TAPIR_API CrossEntropy cross_entropy(const char* op, const Tensor& logits, const
 
 /// Sum of the losses times scale, without dimensions.
 TAPIR_API Tensor sum_losses(const Tensor& losses, double scale);
-/// Throws IndexError for a target (int64) that is neither in [0, classes) nor ignore_index.
-TAPIR_API void check_targets(const char* op, const Tensor& target, int64_t classes, int64_t ignore_index);
+/// How many targets (int64) are not ignore_index. Throws IndexError for one that is neither that nor in
+/// [0, classes).
+TAPIR_API int64_t check_targets(const char* op, const Tensor& target, int64_t classes, int64_t ignore_index);
 
 /// The gradient of the logits: grad (one value, or (n)) * scale times the derivative of each loss.
 TAPIR_API Tensor cross_entropy_backward(const Tensor& grad, double scale, const Tensor& log_probs,

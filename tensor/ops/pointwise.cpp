@@ -5,6 +5,7 @@
 
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/copy.h"
+#include "tapir/tensor/ops/require.h"
 
 namespace tapir::raw {
 
@@ -295,20 +296,15 @@ Tensor general(Pointwise op, const Operand* inputs, int n, const Params& params)
   return out;
 }
 
-// Calls the kernel on dense operands of one floating dtype and device: the path that small ops take.
-TAPIR_ALWAYS_INLINE Tensor dense_call(Pointwise op, const TensorImpl& shape, void* a, void* b,
-                                      const Params& params) {
-  const size_t bytes = static_cast<size_t>(shape.layout.numel) * item_size(shape.dtype);
-  Tensor out(
-      Ref<TensorImpl>::adopt(new TensorImpl(StorageImpl::make(bytes, shape.device), shape, shape.dtype)));
-  PointwiseArgs args;
+// A call on dense operands of one floating dtype, but for the result.
+TAPIR_ALWAYS_INLINE void set_dense(PointwiseArgs& args, Pointwise op, const TensorImpl& shape, void* a,
+                                   void* b, const Params& params) {
   args.op = op;
   args.compute = shape.dtype;
   args.contiguous = args.direct = true;
   args.numel = shape.layout.numel;
   args.inputs = b ? 2 : 1;
   set_params(args, params);
-  args.operands[0].data = out.impl()->data;
   args.operands[0].dtype = shape.dtype;
   args.operands[1].data = a;
   args.operands[1].dtype = shape.dtype;
@@ -316,6 +312,17 @@ TAPIR_ALWAYS_INLINE Tensor dense_call(Pointwise op, const TensorImpl& shape, voi
     args.operands[2].data = b;
     args.operands[2].dtype = shape.dtype;
   }
+}
+
+// Calls the kernel on dense operands of one floating dtype and device: the path that small ops take.
+TAPIR_ALWAYS_INLINE Tensor dense_call(Pointwise op, const TensorImpl& shape, void* a, void* b,
+                                      const Params& params) {
+  const size_t bytes = static_cast<size_t>(shape.layout.numel) * item_size(shape.dtype);
+  Tensor out(
+      Ref<TensorImpl>::adopt(new TensorImpl(StorageImpl::make(bytes, shape.device), shape, shape.dtype)));
+  PointwiseArgs args;
+  set_dense(args, op, shape, a, b, params);
+  args.operands[0].data = out.impl()->data;
   if (args.numel) kernels(shape.device).pointwise(args);
   return out;
 }
@@ -376,16 +383,38 @@ Tensor unary(Pointwise op, const Tensor& x, const Params& params) {
   return general(op, inputs, 1, params);
 }
 
+namespace {
+// Two dense tensors of the same sizes, of one dtype that the row computes in and gives.
+TAPIR_ALWAYS_INLINE bool dense_pair(Pointwise op, const TensorImpl& x, const TensorImpl& y) {
+  return x.layout.contiguous && y.layout.contiguous && x.dtype == y.dtype && x.device == y.device &&
+         x.layout.sizes == y.layout.sizes && computes_as_stored(x.dtype) &&
+         gives_its_dtype(pointwise_info(op));
+}
+}  // namespace
+
 Tensor binary(Pointwise op, Operand a, Operand b, const Params& params) {
   if (TAPIR_LIKELY(a.tensor && b.tensor && a.tensor->defined() && b.tensor->defined())) {
     const TensorImpl &x = *a.tensor->impl(), &y = *b.tensor->impl();
-    if (TAPIR_LIKELY(x.layout.contiguous && y.layout.contiguous && x.dtype == y.dtype &&
-                     x.device == y.device && x.layout.sizes == y.layout.sizes &&
-                     computes_as_stored(x.dtype) && gives_its_dtype(pointwise_info(op))))
-      return dense_call(op, x, x.data, y.data, params);
+    if (TAPIR_LIKELY(dense_pair(op, x, y))) return dense_call(op, x, x.data, y.data, params);
   }
   const Operand inputs[] = {a, b};
   return general(op, inputs, 2, params);
+}
+
+Tensor pointwise_sum(Pointwise op, const Tensor& a, const Tensor& b, const Params& params, double scale) {
+  if (a.defined() && b.defined() && a.is_cpu() && dense_pair(op, *a.impl(), *b.impl())) {
+    Tensor out = Tensor::empty({}, a.dtype(), a.device());
+    PointwiseArgs args;
+    set_dense(args, op, *a.impl(), a.data_ptr(), b.data_ptr(), params);
+    cpu_kernels.pointwise_sum({args, out.data_ptr(), scale});
+    return out;
+  }
+  const Tensor values = contiguous(binary(op, a, b, params));
+  Tensor out = Tensor::empty({}, values.dtype(), values.device());
+  require(&KernelTable::reduce, out.device(),
+          "sum")({Reduction::Sum, values.data_ptr(), values.dtype(), out.data_ptr(), out.dtype(), nullptr, 1,
+                  values.numel(), 1, scale});
+  return out;
 }
 
 Tensor ternary(Pointwise op, Operand a, Operand b, Operand c, const Params& params) {

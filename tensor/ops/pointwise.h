@@ -34,6 +34,11 @@ TAPIR_API Tensor unary(Pointwise op, const Tensor& x, const Params& params = {})
 TAPIR_API Tensor binary(Pointwise op, Operand a, Operand b, const Params& params = {});
 TAPIR_API Tensor ternary(Pointwise op, Operand a, Operand b, Operand c, const Params& params = {});
 
+/// The sum of all elements of binary(op, a, b, params), times scale: a tensor without dimensions. Dense
+/// operands of one dtype on the CPU need no memory for the elements. Floating rows only.
+TAPIR_API Tensor pointwise_sum(Pointwise op, const Tensor& a, const Tensor& b, const Params& params,
+                               double scale);
+
 /// Writes the result into `out`, whose sizes must be the broadcast ones; casts to its dtype where can_cast
 /// allows. `out` may be one of the inputs. Counts as a change of `out`. Throws as above and changes nothing
 /// then.

@@ -15,6 +15,7 @@ TENSOR is: dtype, sizes as 2x3 (- for none), values in row-major order.
 import math
 import os
 import sys
+from functools import partial
 
 import torch
 
@@ -560,9 +561,14 @@ def activations():
         ("hardshrink", lambda x: F.hardshrink(x, 0.6)), ("softshrink", lambda x: F.softshrink(x, 0.6)),
         ("hardtanh", lambda x: F.hardtanh(x, -0.5, 1.5)), ("hardsigmoid", hardsigmoid), ("hardswish", F.hardswish),
         ("softsign", F.softsign), ("tanhshrink", F.tanhshrink),
-        ("huber", lambda x: F.huber_loss(x, torch.zeros_like(x), reduction="none", delta=0.75)),
         ("selu", F.selu), ("celu", celu), ("relu6", F.relu6),
     ]
+    def huber(x, t):
+        return F.huber_loss(x, t, reduction="none", delta=0.75)
+
+    def kl_divergence(x, t):
+        return F.kl_div(x, t, reduction="none")
+
     for d in FLOATS:
         x = torch.cat([torch.randn(20, dtype=torch.float64) * 3, torch.tensor([0.25, -0.5, 4.0, -6.0, 12.0, -12.0])]).to(d)
         for op, f in functions:
@@ -575,6 +581,8 @@ def activations():
                        lambda p, t: F.binary_cross_entropy(p, t, reduction="none"), grad=False)
             table.case("logit_cross_entropy", [x[:12], t],
                        lambda x, t: F.binary_cross_entropy_with_logits(x, t, reduction="none"), grad=False)
+            table.case("huber", [x[:12], t], huber, grad=False)
+            table.case("kl_divergence", [x[:12], t * (t >= 0.2)], kl_divergence, grad=False)
 
     def backward_of(f):
         return lambda g, *x: torch.autograd.grad(f(*x), x[0], g, create_graph=True)[0]
@@ -594,7 +602,9 @@ def activations():
         table.case("shrink_backward", [g, x], backward_of(functions[8][1]))
         p, t = torch.rand(20, dtype=torch.float64).to(d), torch.rand(20, dtype=torch.float64).to(d)
         for op, v, f in (("binary_cross_entropy_backward", p, F.binary_cross_entropy),
-                         ("logit_cross_entropy_backward", x, F.binary_cross_entropy_with_logits)):
+                         ("logit_cross_entropy_backward", x, F.binary_cross_entropy_with_logits),
+                         ("huber_backward", x, partial(F.huber_loss, delta=0.75)),
+                         ("kl_divergence_backward", x, F.kl_div)):
             v = v.clone().requires_grad_()
             y = torch.autograd.grad(f(v, t, reduction="none"), v, g)[0]
             table.case(op, [g, v.detach(), t], lambda g, v, t, y=y: y.clone(), grad=False)
