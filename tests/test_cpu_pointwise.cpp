@@ -31,8 +31,8 @@ auto evaluate(const T* x, bool condition, const T* p, std::index_sequence<I...>,
 // Results that are differences of larger numbers: rounding is relative to those.
 bool cancels(Pointwise op) {
   const std::string name = pointwise_info(op).name;
-  for (const char* n :
-       {"gelu", "mish", "silu", "tanhshrink", "cross_entropy", "elu", "softsign", "log_sigmoid", "softplus"})
+  for (const char* n : {"gelu", "mish", "silu", "tanhshrink", "cross_entropy", "divergence", "elu",
+                        "softsign", "log_sigmoid", "softplus"})
     if (name.find(n) != std::string::npos) return true;
   return false;
 }

@@ -118,6 +118,63 @@ TEST_CASE("bags of embeddings: derivatives, sparse gradients, extremes, refusals
   CHECK_THROWS_AS(with(ids().to(kFloat32), O().offsets(starts()))(), DTypeError);
 }
 
+TEST_CASE("bags of embeddings with weights, padding and rare rows: sparse gradients are the dense ones") {
+  manual_seed(5);
+  const int64_t count = GENERATE(300, 100000);  // many of 300 rows, few of 100,000
+  const Tensor first = rand({count, 5}, kFloat64), index = randint(0, 300, {2000}, kInt64);
+  const Tensor bags = arange(0, 2000, 40, kInt64), factors = random_f64({2000}, -1, 1, true);
+  const auto run = [&](bool sparse) {
+    const Tensor table = first.clone().requires_grad_();
+    const Tensor y = F::embedding_bag(index, table,
+                                      F::EmbeddingBagFuncOptions()
+                                          .offsets(bags)
+                                          .mode(kSum)
+                                          .per_sample_weights(factors)
+                                          .padding_idx(7)
+                                          .sparse(sparse));
+    manual_seed(6);
+    y.backward(random_f64({50, 5}));
+    CHECK((row_gradient(table) != nullptr) == sparse);
+    return table.grad();
+  };
+  const Tensor dense = run(false), of_factors = factors.grad().clone();
+  factors.mutable_grad() = Tensor();
+  CHECK_CLOSE(run(true), dense, 1e-14);
+  CHECK_CLOSE(factors.grad(), of_factors, 1e-15);
+  CHECK(dense[7].eq(0).all().item<bool>());
+  CHECK(of_factors.masked_select(index == 7).eq(0).all().item<bool>());
+  // in words: each bag's rows, times their factors
+  const Tensor rows = (first.index_select(0, index) * factors.detach().unsqueeze(1))
+                          .masked_fill((index == 7).unsqueeze(1), 0)
+                          .view({50, 40, 5})
+                          .sum(1);
+  CHECK_CLOSE(F::embedding_bag(index, first,
+                               F::EmbeddingBagFuncOptions()
+                                   .offsets(bags)
+                                   .mode(kSum)
+                                   .per_sample_weights(factors.detach())
+                                   .padding_idx(7)),
+              rows, 1e-14);
+}
+
+TEST_CASE("indices of bags that change before backward are refused") {
+  const Tensor table = ones({5, 2}).requires_grad_();
+  Tensor index = tensor({1, 2, 3}, kInt64);
+  const Tensor y = F::embedding_bag(index, table, F::EmbeddingBagFuncOptions().offsets(tensor({0}, kInt64)));
+  index.fill_(100);
+  CHECK_THROWS_AS(y.sum().backward(), AutogradError);
+}
+
+TEST_CASE("sums and means of bags never hold all their rows") {
+  const int64_t n = 100000;
+  const Tensor table = rand({1000, 64}).requires_grad_(), index = randint(0, 1000, {n}, kInt64);
+  const Tensor bags = arange(0, n, 100, kInt64);
+  const size_t before = memory_stats().peak_allocated_bytes;
+  for (const nn::EmbeddingBagMode mode : {nn::EmbeddingBagMode(kSum), nn::EmbeddingBagMode(kMean)})
+    F::embedding_bag(index, table, F::EmbeddingBagFuncOptions().offsets(bags).mode(mode)).sum().backward();
+  CHECK(memory_stats().peak_allocated_bytes - before < static_cast<size_t>(n) * 64 * 4 / 2);
+}
+
 TEST_CASE("EmbeddingBag starts, prints, clones and is frozen as PyTorch's") {
   manual_seed(4);
   nn::EmbeddingBag bag(nn::EmbeddingBagOptions(4, 5).padding_idx(-2).mode(kSum));

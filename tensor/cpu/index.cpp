@@ -81,9 +81,6 @@ void add_row(T* __restrict to, const T* __restrict from, T factor, int64_t n) {
   for (; j < n; ++j) one(to[j], from[j]);
 }
 
-/// The rows that are fetched ahead of the one that is added, where they lie at random.
-constexpr int64_t kAhead = 8;
-
 /// Columns [begin, end) of those rows of AddRows that go to places [low, high).
 template <class T>
 void add_rows_part(const AddRowsArgs& a, int64_t o, int64_t begin, int64_t end, int64_t low, int64_t high) {
@@ -93,11 +90,6 @@ void add_rows_part(const AddRowsArgs& a, int64_t o, int64_t begin, int64_t end, 
   for (int64_t i = 0; i < a.n; ++i) {
     const int64_t place = a.index[i];
     if (place == a.skip || place < low || place >= high) continue;
-    if (i + kAhead < a.n) {
-      const T* const next = (a.from ? src + a.from[i + kAhead] * a.row : dst + a.index[i + kAhead] * a.row);
-      for (int64_t j = begin; j < end; j += 64 / static_cast<int64_t>(sizeof(T)))
-        __builtin_prefetch(next + j);
-    }
     T* const to = dst + place * a.row + begin;
     const T* const from = src + (a.from ? a.from[i] : i) * a.row + begin;
     if (factor)
@@ -117,7 +109,11 @@ void add_rows_in(const AddRowsArgs& a) {
     });
   const int64_t parts = std::min<int64_t>({get_num_threads(), a.count, a.n * a.row / kGrain + 1});
   parallel_for(0, parts, 1, [&](int64_t lo, int64_t hi) {
-    add_rows_part<T>(a, 0, 0, a.row, a.count * lo / parts, a.count * hi / parts);
+    const int64_t low = a.count * lo / parts, high = a.count * hi / parts;
+    if (std::is_floating_point_v<T> && a.from)
+      add_picked_rows(a, low, high);
+    else
+      add_rows_part<T>(a, 0, 0, a.row, low, high);
   });
 }
 

@@ -40,4 +40,8 @@ void attention_backward(const AttentionBackwardArgs& args);         // attention
 void conv(const ConvArgs& args);                                    // conv.cpp
 void update(const UpdateArgs& args);                                // optim.cpp
 
+/// Of add_rows, those rows with `from`, of kFloat32 or kFloat64, that go to places [low, high). In
+/// add_rows.cpp.
+void add_picked_rows(const AddRowsArgs& args, int64_t low, int64_t high);
+
 }  // namespace tapir::cpu

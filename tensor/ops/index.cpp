@@ -82,8 +82,7 @@ void check_rows(const char* op, const Tensor& a, const Tensor& b) {
 void add_picked_rows(const Tensor& dst, const Tensor& to_in, const Tensor& src_in, const Tensor& from_in,
                      const Tensor& factor_in, const char* op) {
   check_rows(op, dst, src_in);
-  const Tensor to = checked_index(op, to_in, 0, dst.size(0), dst.device());
-  const Tensor from = checked_index(op, from_in, 0, src_in.size(0), dst.device());
+  const Tensor to = contiguous(to_in), from = contiguous(from_in);
   const Tensor src = contiguous(src_in), factor = factor_in.defined() ? contiguous(factor_in) : Tensor();
   TAPIR_CHECK_AS(ShapeError,
                  from.numel() == to.numel() && (!factor.defined() || factor.numel() == to.numel()),
@@ -103,8 +102,7 @@ Tensor dot_rows(const Tensor& a_in, const Tensor& a_index_in, const Tensor& b_in
                 const char* op) {
   check_rows(op, a_in, b_in);
   const Tensor a = contiguous(a_in), b = contiguous(b_in);
-  const Tensor a_index = checked_index(op, a_index_in, 0, a.size(0), a.device());
-  const Tensor b_index = checked_index(op, b_index_in, 0, b.size(0), a.device());
+  const Tensor a_index = contiguous(a_index_in), b_index = contiguous(b_index_in);
   TAPIR_CHECK_AS(DTypeError, is_floating_point(a.dtype()), "{}: rows of {}, expected a floating-point dtype",
                  op, a.dtype());
   TAPIR_CHECK_AS(ShapeError, a_index.numel() == b_index.numel(), "{}: {} and {} rows, expected as many", op,

@@ -18,8 +18,8 @@ TAPIR_API void add_rows(const Tensor& dst, int64_t dim, const Tensor& index, con
                         int64_t skip = -1, const char* op = "index_add");
 
 /// dst[to[i]] += factor[i] * src[from[i]] of the rows of two-dimensional tensors of one dtype, in ascending
-/// i. `to` and `from` are int64 of n elements, in range; factor (n), or undefined for 1. Counts as a change
-/// of dst.
+/// i. `to` and `from` are int64 of n elements, already checked to be in range; factor (n), or undefined
+/// for 1. Counts as a change of dst.
 TAPIR_API void add_picked_rows(const Tensor& dst, const Tensor& to, const Tensor& src, const Tensor& from,
                                const Tensor& factor, const char* op);
 /// (n): the products of rows a[a_index[i]] and b[b_index[i]], indices as above.
