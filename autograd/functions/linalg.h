@@ -62,6 +62,10 @@ TAPIR_API Tensor det(const Tensor& a);
 TAPIR_API std::tuple<Tensor, Tensor> slogdet(const Tensor& a);
 /// A^n by repeated squaring; the power of the inverse for n < 0.
 TAPIR_API Tensor matrix_power(const Tensor& a, int64_t n);
+/// e^A, the sum of A^k / k!, by a Taylor polynomial of degree 18 of A / 2^s, squared s times (Bader, Blanes
+/// and Casas 2019). The derivative is a block of the exponential of a matrix of twice the size (Mathias
+/// 1996).
+TAPIR_API Tensor matrix_exp(const Tensor& a);
 /// The pseudo-inverse (Moore-Penrose): singular values not above max(atol, rtol * the largest) count as 0.
 /// rtol is eps * max(m, n) where neither is given, 0 where only atol is. hermitian: A is symmetric, and
 /// eigenvalues are used. Derivative (Golub and Pereyra 1973) where the rank does not change.
@@ -85,6 +89,7 @@ TAPIR_API Tensor det(const Tensor& a);                             ///< linalg::
 TAPIR_API std::tuple<Tensor, Tensor> slogdet(const Tensor& a);     ///< linalg::slogdet
 TAPIR_API Tensor logdet(const Tensor& a);                          ///< log(det), NaN where that is negative
 TAPIR_API Tensor matrix_power(const Tensor& a, int64_t n);         ///< linalg::matrix_power
+TAPIR_API Tensor matrix_exp(const Tensor& a);                      ///< linalg::matrix_exp
 TAPIR_API Tensor cholesky(const Tensor& a, bool upper = false);    ///< linalg::cholesky
 TAPIR_API std::tuple<Tensor, Tensor> qr(const Tensor& a,
                                         bool some = true);  ///< linalg::qr, reduced with `some`
