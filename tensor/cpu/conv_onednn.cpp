@@ -123,8 +123,7 @@ memory::desc any(const memory::desc& like) {
   return memory::desc(like.dims(), memory::data_type::f32, memory::format_tag::any);
 }
 
-std::unique_ptr<Kernel> make_kernel(const Piece& p) {
-  using dnnl::algorithm;
+std::unique_ptr<Kernel> make_kernel(const Piece& p, dnnl::algorithm how) {
   using dnnl::prop_kind;
   const ConvArgs& a = p.a;
   const size_t skip = leading_ones(a);
@@ -157,7 +156,6 @@ std::unique_ptr<Kernel> make_kernel(const Piece& p) {
   if (a.bias) k.bias = memory::desc({a.out_channels}, memory::data_type::f32, memory::format_tag::a);
   const memory::desc ax = any(user_x), aw = any(user_w), ay = any(user_y);
   const auto attr = attributes();
-  const auto direct = algorithm::convolution_direct;
   bool fast = false;
   const auto finish = [&](const auto& pd, const memory::desc& ix, const memory::desc& iw,
                           const memory::desc& iy) {
@@ -169,15 +167,14 @@ std::unique_ptr<Kernel> make_kernel(const Piece& p) {
         {static_cast<size_t>(pd.scratchpad_desc().get_size()), k.x.scratch, k.w.scratch, k.y.scratch}));
   };
 #if DNNL_VERSION_MAJOR >= 3
-  const dnnl::convolution_forward::primitive_desc forward(engine(), prop_kind::forward_training, direct, ax,
-                                                          aw, k.bias, ay, stride, dilation, before, after,
-                                                          attr);
+  const dnnl::convolution_forward::primitive_desc forward(engine(), prop_kind::forward_training, how, ax, aw,
+                                                          k.bias, ay, stride, dilation, before, after, attr);
 #else
   using Forward = dnnl::convolution_forward;
-  const auto described = a.bias ? Forward::desc(prop_kind::forward_training, direct, ax, aw, k.bias, ay,
-                                                stride, dilation, before, after)
-                                : Forward::desc(prop_kind::forward_training, direct, ax, aw, ay, stride,
-                                                dilation, before, after);
+  const auto described =
+      a.bias ? Forward::desc(prop_kind::forward_training, how, ax, aw, k.bias, ay, stride, dilation, before,
+                             after)
+             : Forward::desc(prop_kind::forward_training, how, ax, aw, ay, stride, dilation, before, after);
   const Forward::primitive_desc forward(described, attr, engine());
 #endif
   switch (a.op) {
@@ -188,10 +185,10 @@ std::unique_ptr<Kernel> make_kernel(const Piece& p) {
     case Conv::Data: {
       using Data = dnnl::convolution_backward_data;
 #if DNNL_VERSION_MAJOR >= 3
-      const Data::primitive_desc pd(engine(), direct, ax, aw, ay, stride, dilation, before, after, forward,
+      const Data::primitive_desc pd(engine(), how, ax, aw, ay, stride, dilation, before, after, forward,
                                     attr);
 #else
-      const Data::primitive_desc pd(Data::desc(direct, ax, aw, ay, stride, dilation, before, after), attr,
+      const Data::primitive_desc pd(Data::desc(how, ax, aw, ay, stride, dilation, before, after), attr,
                                     engine(), forward);
 #endif
       k.primitive = Data(pd);
@@ -201,11 +198,11 @@ std::unique_ptr<Kernel> make_kernel(const Piece& p) {
     case Conv::Weight: {
       using Weight = dnnl::convolution_backward_weights;
 #if DNNL_VERSION_MAJOR >= 3
-      const Weight::primitive_desc pd(engine(), direct, ax, aw, k.bias, ay, stride, dilation, before, after,
+      const Weight::primitive_desc pd(engine(), how, ax, aw, k.bias, ay, stride, dilation, before, after,
                                       forward, attr);
 #else
-      const auto desc = a.bias ? Weight::desc(direct, ax, aw, k.bias, ay, stride, dilation, before, after)
-                               : Weight::desc(direct, ax, aw, ay, stride, dilation, before, after);
+      const auto desc = a.bias ? Weight::desc(how, ax, aw, k.bias, ay, stride, dilation, before, after)
+                               : Weight::desc(how, ax, aw, ay, stride, dilation, before, after);
       const Weight::primitive_desc pd(desc, attr, engine(), forward);
 #endif
       k.primitive = Weight(pd);
@@ -215,6 +212,16 @@ std::unique_ptr<Kernel> make_kernel(const Piece& p) {
   }
   if (!fast) kernel.reset();
   return kernel;
+}
+
+/// Whether Winograd's minimal filtering (Lavin and Gray 2016) pays: less than half of the multiplications for
+/// a kernel of 3 x 3, at some ten times the rounding error.
+bool winograd_pays(const ConvArgs& a) {
+  constexpr int64_t kChannels = 32, kPlaces = 14 * 14;
+  for (const auto* v : {&a.stride, &a.dilation})
+    if ((*v)[1] != 1 || (*v)[2] != 1) return false;
+  return a.groups == 1 && a.in[0] == 1 && a.kernel[0] == 1 && a.kernel[1] == 3 && a.kernel[2] == 3 &&
+         a.in_channels >= kChannels && a.out_channels >= kChannels && a.out[1] * a.out[2] >= kPlaces;
 }
 
 /// The kernel for a kind of piece, made at its first use; null where oneDNN has none.
@@ -229,11 +236,14 @@ std::shared_ptr<const Kernel> kernel_for(const Piece& p) {
     if (const auto it = cache->find(key); it != cache->end()) return it->second;
   }
   std::shared_ptr<const Kernel> kernel;
-  try {
-    const OneThread one;
-    kernel = make_kernel(p);
-  } catch (const dnnl::error&) {
-    // No kernel for these sizes, which is remembered too.
+  for (const auto how : {dnnl::algorithm::convolution_winograd, dnnl::algorithm::convolution_direct}) {
+    if (kernel || (how == dnnl::algorithm::convolution_winograd && !winograd_pays(p.a))) continue;
+    try {
+      const OneThread one;
+      kernel = make_kernel(p, how);
+    } catch (const dnnl::error&) {
+      // No kernel for these sizes, which is remembered too.
+    }
   }
   const std::lock_guard lock(*mutex);
   if (cache->size() >= kMost) cache->clear();
@@ -307,9 +317,12 @@ bool run_samples(const ConvArgs& a) {
   const int64_t x_size = a.in_channels * volume(a.in), y_size = a.out_channels * volume(a.out),
                 w_row = a.in_channels / a.groups * volume(a.kernel),
                 sample = (x_size + y_size) * static_cast<int64_t>(sizeof(float));
-  const int64_t samples = divisor(
-                    a.batch, std::min(kPieceBytes / std::max<int64_t>(1, sample), a.batch / kManyPieces)),
-                blocks = a.batch / samples;
+  // A kernel that does not stay in the cache beside a piece is read once, for all samples.
+  const bool large = w_row * a.out_channels * static_cast<int64_t>(sizeof(float)) > kPieceBytes;
+  const int64_t samples =
+      large ? a.batch
+            : divisor(a.batch, std::min(kPieceBytes / std::max<int64_t>(1, sample), a.batch / kManyPieces));
+  const int64_t blocks = a.batch / samples;
   // With one group the written channels are cut, with several the groups.
   const bool forward = a.op == Conv::Forward;
   const int64_t written = forward ? a.out_channels : a.in_channels;
