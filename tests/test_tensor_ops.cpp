@@ -152,6 +152,12 @@ TEST_CASE("a bad call changes nothing") {
   CHECK_THROWS_AS(pad(x, {1, 2, 3}), ValueError);
   CHECK_THROWS_AS(one_hot(tensor({3}), 3), IndexError);
   CHECK_THROWS_AS(bincount(tensor({-1})), ValueError);
+  CHECK_THROWS_AS(bincount(full({1}, INT64_MAX, kInt64)), ValueError);
+  CHECK_THROWS_AS(one_hot(full({1}, INT64_MAX, kInt64)), ValueError);
+  CHECK_THROWS_AS(repeat_interleave(ones({3}), full({3}, INT64_MAX, kInt64)), ValueError);
+  // Integer sums wrap around.
+  CHECK(full({2}, INT64_MAX, kInt64).sum().item<int64_t>() == -2);
+  CHECK(full({2, 3}, INT64_MAX, kInt64).sum(0).equal(full({3}, -2, kInt64)));
   CHECK_THROWS_AS(x.hsplit(3), ValueError);
   CHECK_THROWS_AS(zeros({0, 2}).median(0), ShapeError);
   CHECK_THROWS_AS(zeros({2, 0}).amax(1), ShapeError);

@@ -1,6 +1,7 @@
 #include "tapir/autograd/functions/shape.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "tapir/autograd/functions/copy.h"
 #include "tapir/autograd/functions/create.h"
@@ -118,6 +119,9 @@ Tensor repeat_interleave(const Tensor& repeats, std::optional<int64_t> output_si
   int64_t total = 0;
   for (int64_t i = 0; i < counts.numel(); ++i) {
     TAPIR_CHECK_AS(ValueError, p[i] >= 0, "repeat_interleave: repeats[{}] is {}, expected none below 0", i,
+                   p[i]);
+    TAPIR_CHECK_AS(ValueError, p[i] <= std::numeric_limits<int64_t>::max() - total,
+                   "repeat_interleave: the repeats sum to more than an int64 holds, repeats[{}] is {}", i,
                    p[i]);
     total += p[i];
   }
@@ -405,8 +409,13 @@ Tensor one_hot(const Tensor& x, int64_t num_classes) {
   TAPIR_CHECK_AS(DTypeError, x.dtype() == kInt64, "one_hot: got a tensor of {}, expected int64", x.dtype());
   TAPIR_CHECK_AS(ValueError, num_classes > 0 || (num_classes == -1 && x.numel() > 0),
                  "one_hot: {} classes for a tensor of sizes {}", num_classes, x.sizes());
-  const int64_t n =
-      num_classes > 0 ? num_classes : std::max<int64_t>(0, raw::item(raw::max(x)).to_int64()) + 1;
+  int64_t n = num_classes;
+  if (n < 0) {
+    const int64_t largest = std::max<int64_t>(0, raw::item(raw::max(x)).to_int64());
+    TAPIR_CHECK_AS(ValueError, largest < std::numeric_limits<int64_t>::max(),
+                   "one_hot: class {} is too large; give num_classes", largest);
+    n = largest + 1;
+  }
   Dims sizes = x.layout_of().sizes;
   sizes.push_back(n);
   return scatter(raw::zeros(sizes, kInt64, x.device()), -1, unsqueeze(x, -1), Scalar(1));

@@ -154,21 +154,26 @@ void sum_floats(const ReduceArgs& a, bool squares) {
 
 // --- sums of every other pair of dtypes, accumulated in A ---
 
+/// What sums of A gather in: integers wrap around.
+template <class A>
+using Gathered = std::conditional_t<std::is_same_v<A, int64_t>, uint64_t, A>;
+
 template <class T, class A>
 A sum_row_in(const T* p, int64_t n) {
-  PairwiseSum<A> total;
+  using G = Gathered<A>;
+  PairwiseSum<G> total;
   for (int64_t i = 0; i < n; i += kBlock) {
     const int64_t end = std::min(n, i + kBlock);
-    A lanes[16] = {};
+    G lanes[16] = {};
     int64_t j = i;
     for (; j + 16 <= end; j += 16)
-      for (int64_t l = 0; l < 16; ++l) lanes[l] += as<A>(p[j + l]);
-    for (int64_t l = 0; j < end; ++j, ++l) lanes[l] += as<A>(p[j]);
+      for (int64_t l = 0; l < 16; ++l) lanes[l] += static_cast<G>(as<A>(p[j + l]));
+    for (int64_t l = 0; j < end; ++j, ++l) lanes[l] += static_cast<G>(as<A>(p[j]));
     for (int64_t width = 8; width > 0; width /= 2)
       for (int64_t l = 0; l < width; ++l) lanes[l] += lanes[l + width];
     total.add(lanes[0]);
   }
-  return total.total();
+  return static_cast<A>(total.total());
 }
 
 template <class T, class A>
@@ -195,16 +200,16 @@ void sum_in(const ReduceArgs& a) {
                  for (int64_t t = lo; t < hi; ++t) {
                    const int64_t o = t / blocks, j = (t % blocks) * kWidth,
                                  width = std::min(kWidth, a.inner - j);
-                   A total[kWidth] = {}, part[kWidth];
+                   Gathered<A> total[kWidth] = {}, part[kWidth];
                    for (int64_t begin = 0; begin < a.reduced; begin += 64) {
-                     std::fill(part, part + width, A(0));
+                     std::fill(part, part + width, Gathered<A>(0));
                      for (int64_t r = begin; r < std::min(a.reduced, begin + 64); ++r) {
                        const T* p = in + (o * a.reduced + r) * a.inner + j;
-                       for (int64_t c = 0; c < width; ++c) part[c] += as<A>(p[c]);
+                       for (int64_t c = 0; c < width; ++c) part[c] += static_cast<Gathered<A>>(as<A>(p[c]));
                      }
                      for (int64_t c = 0; c < width; ++c) total[c] += part[c];
                    }
-                   for (int64_t c = 0; c < width; ++c) finish(o * a.inner + j + c, total[c]);
+                   for (int64_t c = 0; c < width; ++c) finish(o * a.inner + j + c, static_cast<A>(total[c]));
                  }
                });
 }

@@ -1,6 +1,7 @@
 // Ops that count and look up values: unique, bincount, histc, searchsorted. They run on the CPU.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "tapir/tensor/ops/create.h"
@@ -108,7 +109,9 @@ Tensor bincount(const Tensor& source, const Tensor& weights_in, int64_t minlengt
   const int64_t n = x.numel();
   int64_t size = minlength;
   for (int64_t i = 0; i < n; ++i) {
-    TAPIR_CHECK_AS(ValueError, p[i] >= 0, "bincount: element {} is {}, expected none below 0", i, p[i]);
+    TAPIR_CHECK_AS(ValueError, p[i] >= 0 && p[i] < std::numeric_limits<int64_t>::max(),
+                   "bincount: element {} is {}, expected a number from 0 on whose successor is an int64", i,
+                   p[i]);
     size = std::max(size, p[i] + 1);
   }
   if (!weights_in.defined()) {
