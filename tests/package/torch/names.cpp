@@ -1,0 +1,147 @@
+// libtorch's names beside its modules, in the ways that its programs use them: functions and their forms,
+// what is left out or given as nothing, the switches of autograd, c10's support. It builds against
+// libtorch 1.13 too.
+#include <c10/util/tempfile.h>
+#include <torch/torch.h>
+
+#include <cmath>
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+using torch::Tensor;
+
+namespace {
+
+int failures = 0;
+void expect(bool good, const char* what) {
+  if (good) return;
+  ++failures;
+  std::printf("failed: %s\n", what);
+}
+#define EXPECT(condition) expect(condition, #condition)
+
+void switches() {
+  Tensor x = torch::ones({2}, torch::requires_grad());
+  {
+    torch::NoGradGuard no_grad;
+    EXPECT(!(x * 2).requires_grad() && !torch::GradMode::is_enabled());
+    torch::AutoGradMode grad(true);
+    EXPECT((x * 2).requires_grad());
+  }
+  {
+    c10::InferenceMode inference;
+    EXPECT(torch::ones({2}).is_inference() && c10::InferenceMode::is_enabled());
+  }
+  {
+    torch::autograd::DetectAnomalyGuard detect;
+    EXPECT(torch::autograd::AnomalyMode::is_enabled());
+    bool refused = false;
+    try {
+      (x - 1).sqrt().mul(0).sum().backward();
+    } catch (const std::exception&) {
+      refused = true;
+    }
+    EXPECT(refused);
+  }
+  EXPECT(!torch::autograd::AnomalyMode::is_enabled());
+  const unsigned hook = x.register_hook([](Tensor g) { return g * 10; });
+  x.mutable_grad() = Tensor();
+  Tensor y = x * x;
+  y.retain_grad();
+  torch::autograd::backward({y.sum()}, {});
+  EXPECT(x.grad()[0].item<float>() == 20 && y.grad().defined() && y.retains_grad() && !x.grad_fn());
+  x.remove_hook(hook);
+  const torch::autograd::variable_list grads = torch::autograd::grad({(x * x).sum()}, {x}, {}, true, true);
+  EXPECT(grads[0].requires_grad() && grads[0].grad_fn()->next_edges().size() > 0 &&
+         !std::string(grads[0].grad_fn()->name()).empty());
+  torch::autograd::variable_list list{x};
+  EXPECT(x.is_leaf() && x.output_nr() == 0 && x._version() == 0 && y.detach().is_leaf() && list.size() == 1);
+  torch::autograd::Variable made = torch::autograd::make_variable(torch::ones({1}), true);
+  EXPECT(made.requires_grad());
+}
+
+void choices() {
+  const auto reduction = torch::nn::MSELossOptions(torch::kSum).reduction();
+  EXPECT(torch::get_if<torch::enumtype::kSum>(&reduction) &&
+         !torch::get_if<torch::enumtype::kMean>(&reduction));
+  EXPECT(torch::enumtype::get_enum_name(reduction) == "kSum");
+  torch::variant<torch::enumtype::kNone, torch::enumtype::kMean, torch::enumtype::kSum> v = torch::kMean;
+  EXPECT(c10::holds_alternative<torch::enumtype::kMean>(v) &&
+         torch::enumtype::reduction_get_enum(v) == torch::Reduction::Mean);
+  v = torch::kNone;
+  EXPECT(torch::get_if<torch::enumtype::kNone>(&v) && torch::enumtype::get_enum_name(v) == "kNone");
+  const auto rnn = torch::nn::RNNOptions(2, 3).nonlinearity(torch::kReLU);
+  EXPECT(torch::get_if<torch::enumtype::kReLU>(&rnn.nonlinearity()));
+  torch::ExpandingArray<2> two(3);
+  EXPECT(two->size() == 2 && (*two)[1] == 3);
+}
+
+struct Counter : c10::WarningHandler {
+  void process(const c10::SourceLocation&, const std::string& message, const bool) override {
+    last = message;
+  }
+  std::string last;
+};
+
+void support() {
+  Counter counter;
+  c10::WarningHandler* before = c10::Warning::get_warning_handler();
+  c10::Warning::set_warning_handler(&counter);
+  TORCH_WARN("got ", 3);
+  EXPECT(counter.last == "got 3");
+  for (int i = 0; i < 2; ++i) TORCH_WARN_ONCE("pass ", i);
+  EXPECT(counter.last == "pass 0" && !c10::Warning::get_warnAlways());
+  c10::Warning::set_warning_handler(before);
+
+  std::string message;
+  try {
+    TORCH_CHECK(1 > 2, "not ", 1, " > ", 2);
+  } catch (const c10::Error& e) {
+    message = e.what_without_backtrace();
+  }
+  EXPECT(message == "not 1 > 2");
+  const auto file = c10::make_tempfile("names-");
+  torch::save(torch::ones({2}), file.name);
+  Tensor loaded;
+  torch::load(loaded, file.name);
+  EXPECT(loaded.equal(torch::ones({2})));
+  int64_t sum = 0;
+  for (const auto i : c10::irange(2, 5)) sum += i;
+  EXPECT(sum == 9 && *torch::make_unique<int>(4) == 4 && c10::str("a", 1) == "a1");
+  const auto flat = torch::flatten_dense_tensors({torch::ones({2}), torch::zeros({1, 3})});
+  EXPECT(torch::unflatten_dense_tensors(flat, {torch::ones({2}), torch::zeros({1, 3})})[1].dim() == 2);
+  at::init_num_threads();
+  EXPECT(at::get_num_interop_threads() >= 1 && torch::get_num_threads() >= 1);
+  torch::set_default_dtype(torch::scalarTypeToTypeMeta(torch::kDouble));
+  EXPECT(torch::ones({1}).scalar_type() == torch::kDouble &&
+         torch::typeMetaToScalarType(torch::get_default_dtype()) == torch::kDouble);
+  torch::set_default_dtype(caffe2::TypeMeta::Make<float>());
+  std::ostringstream text;
+  text << torch::ones({2, 3}).sizes() << torch::Device("cuda:1") << torch::kFloat
+       << torch::toString(torch::kLong);
+  EXPECT(text.str().rfind("[2, 3]cuda:1", 0) == 0);
+  EXPECT(torch::promoteTypes(torch::kInt, torch::kFloat) == torch::kFloat &&
+         torch::isFloatingType(torch::kHalf));
+  const auto storage = loaded.storage();
+  EXPECT(storage.data() == loaded.data_ptr());
+  torch::Generator generator = torch::make_generator<at::CPUGeneratorImpl>(3);
+  EXPECT(torch::rand({2}, generator).numel() == 2);
+  static_assert(torch::all_of<true, true>::value && !torch::any_of<false>::value);
+  int calls = 0;
+  torch::apply([&](int i) { calls += i; }, 1, 2);
+  EXPECT(calls == 3);
+}
+
+}  // namespace
+
+int main() {
+  switches();
+  choices();
+  support();
+  return failures == 0 ? 0 : 1;
+}
