@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <iterator>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "tapir/tensor/macros.h"
@@ -23,7 +24,10 @@ class ArrayRef {
   using iterator = const T*;
   using const_iterator = const T*;
   constexpr ArrayRef() = default;
-  constexpr ArrayRef(const T* data, size_t size) : data_(data), size_(size) {}
+  template <class P>
+  requires(std::is_convertible_v<P, const T*>)  // not the number 0, which braces would make a pointer
+      constexpr ArrayRef(P data, size_t size)
+      : data_(data), size_(size) {}
   constexpr ArrayRef(const T& one) : data_(&one), size_(1) {}  // NOLINT
 #pragma GCC diagnostic push
 #if !defined(__clang__)

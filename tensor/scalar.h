@@ -19,7 +19,8 @@ namespace detail {
 class Scalar {
  public:
   constexpr Scalar() : Scalar(int64_t{0}) {}
-  constexpr Scalar(bool v) : integer_(v), real_(v), kind_(kBool) {}  // NOLINT
+  template <std::same_as<bool> B>
+  constexpr Scalar(B v) : integer_(v), real_(v), kind_(kBool) {}  // NOLINT: exactly bool, no pointer
   template <std::integral I>
   requires(!std::same_as<I, bool>) constexpr Scalar(I v)
       : integer_(static_cast<int64_t>(v)), real_(static_cast<double>(v)), kind_(kInt64) {}  // NOLINT

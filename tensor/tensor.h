@@ -421,6 +421,7 @@ class TAPIR_API Tensor {
   TAPIR_METHOD Tensor& fill_(const Tensor& value);
   TAPIR_METHOD Tensor to(DType dtype, bool non_blocking = false, bool copy = false) const;
   TAPIR_METHOD Tensor to(Device device, bool non_blocking = false, bool copy = false) const;
+  TAPIR_METHOD Tensor to(DeviceType device, bool non_blocking = false, bool copy = false) const;
   TAPIR_METHOD Tensor to(Device device, DType dtype, bool non_blocking = false, bool copy = false) const;
   TAPIR_METHOD Tensor to(const TensorOptions& options, bool non_blocking = false, bool copy = false) const;
   TAPIR_METHOD Tensor to(const Tensor& like, bool non_blocking = false, bool copy = false) const;

@@ -144,3 +144,13 @@ TEST_CASE("what goes with tensors prints as libtorch prints it") {
   CHECK(streamed(TensorOptions(kInt64).requires_grad(true)) ==
         "TensorOptions(dtype=int64, device=cpu (default), requires_grad=true)");
 }
+
+TEST_CASE("moves name a device by its type; clone makes row-major what is asked for") {
+  const Tensor x = arange(6).view({2, 3}).t();
+  CHECK(x.to(kCPU).is_same(x));
+  CHECK(!x.to(kCPU, false, true).is_same(x));
+  CHECK(x.clone().stride(0) == 1);
+  CHECK(x.clone(MemoryFormat::Contiguous).is_contiguous());
+  CHECK(x.clone(MemoryFormat::Contiguous).equal(x));
+  STATIC_REQUIRE(!std::is_convertible_v<const char*, Scalar>);
+}

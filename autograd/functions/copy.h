@@ -19,7 +19,10 @@ TAPIR_API void copy_(const Tensor& dst, const Tensor& src);
 TAPIR_API void fill_(const Tensor& x, const Scalar& value);
 
 #define TAPIR_METHOD TAPIR_ALWAYS_INLINE
-TAPIR_METHOD Tensor Tensor::clone(std::optional<MemoryFormat>) const { return tapir::clone(*this); }
+TAPIR_METHOD Tensor Tensor::clone(std::optional<MemoryFormat> format) const {
+  return format == MemoryFormat::Contiguous && !is_contiguous() ? tapir::contiguous(*this)
+                                                                : tapir::clone(*this);
+}
 TAPIR_METHOD Tensor Tensor::contiguous(MemoryFormat) const { return tapir::contiguous(*this); }
 TAPIR_METHOD Tensor& Tensor::copy_(const Tensor& source, bool) {
   tapir::copy_(*this, source);
@@ -40,6 +43,9 @@ TAPIR_METHOD Tensor& Tensor::fill_(const Tensor& value) {
 TAPIR_METHOD Tensor Tensor::to(DType dtype, bool, bool copy) const { return tapir::to(*this, dtype, copy); }
 TAPIR_METHOD Tensor Tensor::to(Device device, bool, bool copy) const {
   return tapir::to(*this, device, copy);
+}
+TAPIR_METHOD Tensor Tensor::to(DeviceType device, bool, bool copy) const {
+  return tapir::to(*this, Device(device), copy);
 }
 TAPIR_METHOD Tensor Tensor::to(Device device, DType dtype, bool, bool copy) const {
   return tapir::to(tapir::to(*this, dtype), device, copy);
