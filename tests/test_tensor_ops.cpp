@@ -240,3 +240,19 @@ TEST_CASE("assigning to an index writes into the tensor, and is recorded") {
   CHECK_SAME(value.grad(), f64({3, 3}));
   CHECK_THROWS_AS(y[0] = ones({3}, kFloat64), ShapeError);
 }
+
+TEST_CASE("the few largest of many numbers are those that sorting puts first, ties and NaN included") {
+  manual_seed(4);
+  Tensor x = randn({3, 5000});
+  x[0].slice(0, 100, 200).fill_(9);  // equal ones: the first stay
+  x[1][17].fill_(std::nan(""));      // counts as the largest
+  x[2] = arange(5000).to(kFloat32);  // each one beats all before it
+  for (const bool largest : {true, false})
+    for (const DType dtype : {kFloat32, kFloat64, kInt64, kFloat16}) {
+      const Tensor v = is_floating_point(dtype) ? x.to(dtype) : x.nan_to_num().mul(100).to(dtype);
+      const auto [values, places] = topk(v, 70, -1, largest);
+      const auto [sorted, order] = sort(v, true, -1, largest);
+      CHECK(places.equal(order.slice(1, 0, 70)));
+      CHECK_SAME(values, sorted.slice(1, 0, 70));
+    }
+}

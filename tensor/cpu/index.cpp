@@ -138,12 +138,31 @@ void dot_rows_in(const DotRowsArgs& a) {
                });
 }
 
-/// Calls f(position in index, position in the array that it points into) for every element of a gather or
-/// scatter.
+/// Calls f(position in index, position in the array that it points into) for the rows [lo, hi) of a gather or
+/// scatter, of `inner` elements each.
 template <class Args, class F>
-void each_gathered(const Args& a, F f) {
-  // Threads take different columns, so that each place sees its values in ascending i.
+void each_gathered(const Args& a, int64_t lo, int64_t hi, F f) {
+  for (int64_t t = lo; t < hi;) {  // the rows of one outer part after another
+    const int64_t o = t / a.n, end = std::min(hi, (o + 1) * a.n), base = o * a.count * a.inner;
+    if (a.inner == 1) {
+      for (; t < end; ++t) f(t, base + a.index[t]);
+      continue;
+    }
+    for (; t < end; ++t) {
+      const int64_t row = t * a.inner;
+      for (int64_t j = 0; j < a.inner; ++j) f(row + j, base + a.index[row + j] * a.inner + j);
+    }
+  }
+}
+
+/// The same for all rows of a scatter, on several threads: each place sees its values in ascending i.
+template <class F>
+void each_scattered(const ScatterArgs& a, F f) {
   constexpr int64_t kWidth = 512;
+  if (a.inner == 1)
+    return parallel_for(0, a.outer, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, a.n)),
+                        [&](int64_t lo, int64_t hi) { each_gathered(a, lo * a.n, hi * a.n, f); });
+  // Threads take different columns.
   const int64_t blocks = (a.inner + kWidth - 1) / kWidth, work = a.n * std::min(a.inner, kWidth);
   parallel_for(0, a.outer * blocks, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, work)),
                [&](int64_t lo, int64_t hi) {
@@ -219,7 +238,10 @@ void gather(const GatherArgs& a) {
     using T = typename Tag::type;
     const T* src = static_cast<const T*>(a.src);
     T* out = static_cast<T*>(a.out);
-    each_gathered(a, [=](int64_t at, int64_t from) { out[at] = src[from]; });
+    parallel_for(0, a.outer * a.n, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, a.inner)),
+                 [&](int64_t lo, int64_t hi) {
+                   each_gathered(a, lo, hi, [=](int64_t at, int64_t from) { out[at] = src[from]; });
+                 });
   });
 }
 
@@ -233,18 +255,18 @@ void scatter(const ScatterArgs& a) {
     const auto value = [=](int64_t at) { return src ? src[at] : one; };
     switch (a.mode) {
       case ScatterMode::Set:
-        return each_gathered(a, [=](int64_t at, int64_t to) { dst[to] = value(at); });
+        return each_scattered(a, [=](int64_t at, int64_t to) { dst[to] = value(at); });
       case ScatterMode::Add:
-        return each_gathered(a, [=](int64_t at, int64_t to) { add(dst[to], value(at)); });
+        return each_scattered(a, [=](int64_t at, int64_t to) { add(dst[to], value(at)); });
       case ScatterMode::Multiply:
-        return each_gathered(a, [=](int64_t at, int64_t to) { multiply(dst[to], value(at)); });
+        return each_scattered(a, [=](int64_t at, int64_t to) { multiply(dst[to], value(at)); });
       case ScatterMode::Minimum:
-        return each_gathered(a, [=](int64_t at, int64_t to) {
+        return each_scattered(a, [=](int64_t at, int64_t to) {
           const T v = value(at);
           if (v < dst[to] || is_nan(v)) dst[to] = v;
         });
       case ScatterMode::Maximum:
-        return each_gathered(a, [=](int64_t at, int64_t to) {
+        return each_scattered(a, [=](int64_t at, int64_t to) {
           const T v = value(at);
           if (v > dst[to] || is_nan(v)) dst[to] = v;
         });

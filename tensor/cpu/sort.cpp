@@ -134,6 +134,52 @@ int64_t candidates(const Row<T>& row, int64_t k, bool only_kth, std::vector<Item
   return only_kth ? below : 0;
 }
 
+/// The k smallest items, in any order, for k far below n: what is below the k-th of those seen so far is
+/// kept, and cut back to k when there are several times as many.
+template <class Item, class T>
+void few_smallest(const Row<T>& row, int64_t k, std::vector<Item>& items) {
+  constexpr int64_t kBlock = 16;
+  const size_t most = static_cast<size_t>(std::max<int64_t>(4 * k, 256));
+  items.clear();
+  items.reserve(most);
+  T bound{};  // the value of the k-th, once there is one
+  uint64_t bound_key = 0;
+  bool bounded = false;
+  const auto cut = [&] {
+    std::nth_element(items.begin(), items.begin() + (k - 1), items.end());
+    items.resize(static_cast<size_t>(k));
+    bound_key = items.back().key();
+    bound = row.p[items.back().place() * row.stride];
+    bounded = true;
+  };
+  for (int64_t i = 0; i < row.n;) {
+    const int64_t end = std::min(row.n, i + kBlock);
+    if constexpr (std::is_arithmetic_v<T>) {
+      if (bounded && row.stride == 1 && end - i == kBlock) {
+        // Most blocks hold nothing; NaN goes on to the exact comparison.
+        const T* const p = row.p + i;
+        unsigned found = 0;
+        if (row.flip) {
+          for (int64_t b = 0; b < kBlock; ++b) found |= !(p[b] <= bound);
+        } else {
+          for (int64_t b = 0; b < kBlock; ++b) found |= !(p[b] >= bound);
+        }
+        if (!found) {
+          i = end;
+          continue;
+        }
+      }
+    }
+    for (; i < end; ++i) {
+      const uint64_t key = row.key(i);
+      if (bounded && key >= bound_key) continue;  // of equal ones the earlier stay
+      items.push_back(Item::make(key, i));
+      if (items.size() == most) cut();
+    }
+  }
+  if (static_cast<int64_t>(items.size()) > k) cut();
+}
+
 /// Calls f(row, o, j) for each row of a (outer, n, inner) array, on several threads.
 template <class F>
 void each_row(int64_t outer, int64_t n, int64_t inner, F f) {
@@ -156,10 +202,14 @@ void sort_in(const SortArgs& a) {
         all_items(row, work.get());
         sorted = sort_items(work.get(), work.get() + a.n, a.n);
       } else {
-        candidates(row, a.k, false, chosen);
-        if (static_cast<int64_t>(chosen.size()) > a.k) {
-          std::nth_element(chosen.begin(), chosen.begin() + a.k, chosen.end());
-          chosen.resize(static_cast<size_t>(a.k));
+        if (a.k > 0 && a.k * 64 <= a.n) {
+          few_smallest(row, a.k, chosen);
+        } else {
+          candidates(row, a.k, false, chosen);
+          if (static_cast<int64_t>(chosen.size()) > a.k) {
+            std::nth_element(chosen.begin(), chosen.begin() + a.k, chosen.end());
+            chosen.resize(static_cast<size_t>(a.k));
+          }
         }
         if (a.in_order) std::sort(chosen.begin(), chosen.end());
         sorted = chosen.data();

@@ -33,9 +33,11 @@ inline Tensor checked_index(const char* op, const Tensor& index, int64_t dim, in
   const Tensor on_cpu = to_device(i, kCPU);
   const int64_t* p = on_cpu.data_ptr<int64_t>();
   const int64_t n = on_cpu.numel();
-  bool bad = false;
-  for (int64_t k = 0; k < n; ++k) bad |= static_cast<uint64_t>(p[k]) >= static_cast<uint64_t>(size);
-  if (TAPIR_UNLIKELY(bad))
+  // The sign of either shows an index outside; plain arithmetic, which the compiler turns into vectors.
+  uint64_t signs = 0;
+  const uint64_t last = static_cast<uint64_t>(size) - 1;
+  for (int64_t k = 0; k < n; ++k) signs |= static_cast<uint64_t>(p[k]) | (last - static_cast<uint64_t>(p[k]));
+  if (TAPIR_UNLIKELY(signs >> 63))
     bad_index(op, *std::find_if(p, p + n, [&](int64_t v) { return v < 0 || v >= size; }), dim, size, 0);
   return i;
 }
