@@ -28,11 +28,15 @@ TEST_CASE("a number given to var and std is a dimension") {
 
 TEST_CASE("a tensor without dimensions has no dimension 0") {
   const Tensor x = tensor(2.5);
-  CHECK_THROWS_AS(x.size(0), IndexError);
+  CHECK(contains(message_of<IndexError>([&] { (void)x.size(0); }), "has no dimensions"));
   CHECK_THROWS_AS(x.size(-1), IndexError);
   CHECK_THROWS_AS(x.stride(0), IndexError);
   CHECK_THROWS_AS(x.split(1), IndexError);
+  CHECK_THROWS_AS(x.split(0), IndexError);
+  CHECK_THROWS_AS(x.split({1}), IndexError);
   CHECK_THROWS_AS(x.chunk(1), IndexError);
+  CHECK_THROWS_AS(x.chunk(2), IndexError);
+  CHECK_THROWS_AS(x.unbind(), IndexError);
   CHECK(x.sum(0).item<float>() == 2.5f);  // reductions take it
 }
 

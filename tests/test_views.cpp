@@ -160,15 +160,3 @@ TEST_CASE("views of tensors without elements or dimensions") {
   CHECK_SAME(s.grad(), tensor(6.0, kFloat64));
   CHECK_THROWS_AS(s[0], Error);
 }
-
-TEST_CASE("a tensor without dimensions has no size to ask for, and is not cut") {
-  const Tensor x = scalar_tensor(3.0);
-  CHECK(contains(message_of<IndexError>([&] { (void)x.size(0); }), "has no dimensions"));
-  CHECK_THROWS_AS(x.size(-1), IndexError);
-  CHECK_THROWS_AS(x.stride(0), IndexError);
-  CHECK_THROWS_AS(x.split(1), IndexError);
-  CHECK_THROWS_AS(x.split(0), IndexError);
-  CHECK_THROWS_AS(x.split({1}), IndexError);
-  CHECK_THROWS_AS(x.chunk(2), IndexError);
-  CHECK_THROWS_AS(x.unbind(), IndexError);
-}

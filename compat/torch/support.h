@@ -26,7 +26,11 @@ using std::make_optional;
 using string_view = std::string_view;
 using LinAlgError = tapir::ValueError;  ///< a singular matrix and the like
 using TypeError = tapir::DTypeError;
-using NotImplementedError = tapir::Error;
+/// What TORCH_CHECK_NOT_IMPLEMENTED throws; Tapir itself throws other kinds of Error.
+class NotImplementedError : public tapir::Error {
+ public:
+  using tapir::Error::Error;
+};
 
 /// The arguments as an ostream prints them, one after the other.
 template <class... Args>

@@ -7,8 +7,6 @@ namespace tapir::cpu {
 
 namespace {
 
-int64_t volume(const int64_t (&sizes)[kMaxSpatial]) { return sizes[0] * sizes[1] * sizes[2]; }
-
 /// In float, rounded once at the end.
 void conv_half(const ConvArgs& a) {
   const int64_t x = a.batch * a.in_channels * volume(a.in), y = a.batch * a.out_channels * volume(a.out),

@@ -12,8 +12,6 @@ namespace tapir::cpu {
 
 namespace {
 
-int64_t volume(const int64_t (&sizes)[kMaxSpatial]) { return sizes[0] * sizes[1] * sizes[2]; }
-
 /// The places [lo, hi) of an output dimension at which a kernel's element, `offset` from the place times
 /// `stride`, lies inside the input.
 struct Inside {

@@ -34,8 +34,6 @@ constexpr int64_t kManyPieces = 8;          // from here on, the channels need n
 constexpr int64_t kSlice = 32;              // channels at least
 constexpr int64_t kPartialBytes = 4 << 20;  // of weight gradients that wait to be summed
 
-int64_t volume(const int64_t (&sizes)[kMaxSpatial]) { return sizes[0] * sizes[1] * sizes[2]; }
-
 const dnnl::engine& engine() {
   static const auto* const e = new dnnl::engine(dnnl::engine::kind::cpu, 0);  // outlives the user's statics
   return *e;
@@ -215,7 +213,7 @@ std::unique_ptr<Kernel> make_kernel(const Piece& p, dnnl::algorithm how) {
 }
 
 /// Whether Winograd's minimal filtering (Lavin and Gray 2016) pays: less than half of the multiplications for
-/// a kernel of 3 x 3, at some ten times the rounding error.
+/// a kernel of 3 x 3, at four to eight times the rounding error.
 bool winograd_pays(const ConvArgs& a) {
   constexpr int64_t kChannels = 32, kPlaces = 14 * 14;
   for (const auto* v : {&a.stride, &a.dilation})
@@ -305,7 +303,8 @@ int64_t divisor(int64_t n, int64_t most) {
 
 /// Into how many slices of equal size the channels are cut so that there are `wanted`, if that leaves enough.
 int64_t slices_of(int64_t channels, int64_t wanted) {
-  return divisor(std::max<int64_t>(1, channels / kSlice), wanted);
+  const int64_t slices = divisor(std::max<int64_t>(1, channels / kSlice), wanted);
+  return channels % slices == 0 ? slices : 1;
 }
 
 struct Arrays {
@@ -328,7 +327,6 @@ bool run_samples(const ConvArgs& a) {
   const int64_t written = forward ? a.out_channels : a.in_channels;
   int64_t slices = blocks >= kManyPieces ? 1 : slices_of(written, kManyPieces);
   if (a.groups > 1 && a.groups % slices != 0) slices = 1;
-  if (a.groups == 1 && (written / slices) * slices != written) slices = 1;
 
   Piece p{a, x_size, y_size, w_row};
   p.a.batch = samples;
@@ -400,8 +398,7 @@ bool run_weight(const ConvArgs& a) {
                 w_bytes = w_size * static_cast<int64_t>(sizeof(float));
   const int64_t pieces =
       divisor(a.batch, std::min(kManyPieces, kPartialBytes / std::max<int64_t>(1, w_bytes)));
-  int64_t slices = pieces > 1 || a.groups > 1 ? 1 : slices_of(a.out_channels, kManyPieces);
-  if (a.out_channels % slices != 0) slices = 1;
+  const int64_t slices = pieces > 1 || a.groups > 1 ? 1 : slices_of(a.out_channels, kManyPieces);
   const int64_t samples = a.batch / pieces;
 
   Piece p{a, x_size, y_size, w_row};

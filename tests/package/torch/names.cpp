@@ -99,6 +99,21 @@ void support() {
   c10::Warning::set_warning_handler(before);
 
   std::string message;
+  std::string kind;
+  try {
+    TORCH_CHECK_NOT_IMPLEMENTED(1 > 2, "greater");
+  } catch (const c10::NotImplementedError&) {
+    kind = "not implemented";
+  }
+  EXPECT(kind == "not implemented");
+  try {
+    TORCH_CHECK_VALUE(1 > 2, "greater");
+  } catch (const c10::NotImplementedError&) {
+    kind = "not implemented, wrongly";
+  } catch (const c10::ValueError&) {
+    kind = "value";
+  }
+  EXPECT(kind == "value");
   try {
     TORCH_CHECK(1 > 2, "not ", 1, " > ", 2);
   } catch (const c10::Error& e) {
