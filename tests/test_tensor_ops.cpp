@@ -188,6 +188,30 @@ TEST_CASE("scattered sums are the same on every run, in the order of the index")
   CHECK(equal(zeros({7, 30}).scatter_add(0, index, src), expected));
 }
 
+TEST_CASE("sums of many scattered values are those of two halves, whatever the number of threads") {
+  manual_seed(6);
+  const int64_t n = 200000, count = 150000, threads = get_num_threads();
+  const Tensor index = randint(count - 1, {n}), src = randn({n});
+  Tensor x = randn({count});
+  x[count - 1] = -0.0F;  // which no value is added to
+  const int64_t* const at = index.data_ptr<int64_t>();
+  Tensor first = x.clone(), second = full({count}, -0.0);
+  for (int64_t i = 0; i < n; ++i)
+    (i < n / 2 ? first : second).data_ptr<float>()[at[i]] += src.data_ptr<float>()[i];
+  const Tensor expected = first + second,
+               ones = zeros({count}, kInt64).scatter_add(0, index, full({n}, 1, kInt64));
+  for (const int t : {1, 2, 5}) {
+    set_num_threads(t);
+    const Tensor sums = x.scatter_add(0, index, src);
+    CHECK(equal(sums, expected));
+    CHECK(std::signbit(sums[count - 1].item<float>()));
+    CHECK(equal(zeros({count}, kInt64).scatter_(0, index, 1, "add"), ones));
+    CHECK(ones.sum().item<int64_t>() == n);
+    CHECK(zeros({2}, kBool).scatter_add(0, index.fmod(2), full({n}, true, kBool)).all().item<bool>());
+  }
+  set_num_threads(static_cast<int>(threads));
+}
+
 TEST_CASE("a source that shares memory with the tensor is read before it is written") {
   Tensor x = arange(6);
   x.index_copy_(0, tensor({5, 4, 3, 2, 1, 0}), x);

@@ -6,6 +6,7 @@
 #include "tapir/tensor/cpu/kernels.h"
 #include "tapir/tensor/cpu/parallel.h"
 #include "tapir/tensor/scalar.h"
+#include "tapir/tensor/storage.h"
 
 namespace tapir::cpu {
 namespace {
@@ -177,6 +178,41 @@ void each_scattered(const ScatterArgs& a, F f) {
                });
 }
 
+/// Parts that many values added into one array are cut into. It depends on the sizes alone, so that results
+/// do not depend on the number of threads; each part but the first costs a pass over an array like dst.
+int64_t parts_of_scatter(const ScatterArgs& a) {
+  constexpr int64_t kMany = 1 << 17, kMost = 8;
+  if (a.mode != ScatterMode::Add || a.outer != 1 || a.inner != 1 || a.n < kMany) return 1;
+  return std::clamp<int64_t>(2 * a.n / std::max<int64_t>(1, a.count), 1, kMost);
+}
+
+/// Adds the parts at the same time, the first into dst, each other one into zeros that dst gets at the end.
+template <class T>
+void scatter_add_parts(const ScatterArgs& a, int64_t parts, T one) {
+  T* const dst = static_cast<T*>(a.dst);
+  const T* const src = static_cast<const T*>(a.src);
+  const auto memory = StorageImpl::make(static_cast<size_t>((parts - 1) * a.count) * sizeof(T), kCPU);
+  T* const sums = reinterpret_cast<T*>(memory->data());
+  const T zero = std::is_integral_v<T> ? T(0) : T(-0.F);  // x + -0 is x, for -0 too
+  parallel_for(
+      0, parts, 1,
+      [&](int64_t lo, int64_t hi) {
+        for (int64_t p = lo; p < hi; ++p) {
+          T* const to = p == 0 ? dst : sums + (p - 1) * a.count;
+          if (p > 0) std::fill_n(to, a.count, zero);
+          const int64_t begin = a.n * p / parts, end = a.n * (p + 1) / parts;
+          if (src)
+            for (int64_t i = begin; i < end; ++i) add(to[a.index[i]], src[i]);
+          else
+            for (int64_t i = begin; i < end; ++i) add(to[a.index[i]], one);
+        }
+      },
+      Wake::AtOnce);
+  parallel_for(0, a.count, kGrain, [&](int64_t lo, int64_t hi) {
+    for (int64_t p = 1; p < parts; ++p) add_row<false>(dst + lo, sums + (p - 1) * a.count + lo, T(), hi - lo);
+  });
+}
+
 }  // namespace
 
 void index_rows(const IndexRowsArgs& a) {
@@ -252,6 +288,7 @@ void scatter(const ScatterArgs& a) {
     const T* src = static_cast<const T*>(a.src);
     const T one =
         is_floating_point(a.dtype) ? Scalar(a.value.real).cast<T>() : Scalar(a.value.integer).cast<T>();
+    if (const int64_t parts = parts_of_scatter(a); parts > 1) return scatter_add_parts<T>(a, parts, one);
     const auto value = [=](int64_t at) { return src ? src[at] : one; };
     switch (a.mode) {
       case ScatterMode::Set:

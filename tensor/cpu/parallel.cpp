@@ -29,9 +29,10 @@
 //
 // The pool holds one job. Its range is cut into one part per participant, and each part is claimed chunk by
 // chunk with fetch_add: a participant empties its own part first, so that repeated loops over the same arrays
-// find their data in the same core's cache, and then helps with the others. The caller is a participant.
-// Nobody waits for a worker that has not begun: when no chunk is left the caller closes the job and waits
-// only for workers inside it.
+// find their data in the same core's cache, and then helps with the others. Every other job goes through the
+// parts backward, so that it begins with what the last one has left in that cache. The caller is a
+// participant. Nobody waits for a worker that has not begun: when no chunk is left the caller closes the job
+// and waits only for workers inside it.
 //
 // `state_` says whether the job is open and counts the workers inside. A worker enters with a
 // compare-and-swap that succeeds only while the job is open, so the job's fields are written only while
@@ -143,10 +144,14 @@ class Pool {
       const auto edge = [&](int i) {
         return i == parts ? end : begin + grain * (grains / parts * i + grains % parts * i / parts);
       };
-      parts_[p].next.store(edge(p), std::memory_order_relaxed);
-      parts_[p].end = edge(p + 1);
+      Part& part = parts_[p];
+      part.claimed.store(0, std::memory_order_relaxed);
+      part.begin = edge(p);
+      part.end = edge(p + 1);
+      part.size = (part.end - part.begin + grain - 1) / grain * grain;
     }
     body_ = &body;
+    backward_ = !backward_;
     used_parts_ = parts;
     chunk_ = grain * std::max<int64_t>(1, grains / (static_cast<int64_t>(parts) * kChunksPerPart));
     state_.store(kOpen, std::memory_order_release);
@@ -172,20 +177,24 @@ class Pool {
 
  private:
   struct alignas(64) Part {
-    std::atomic<int64_t> next{0};
-    int64_t end = 0;
+    std::atomic<int64_t> claimed{0};  // elements
+    int64_t begin = 0, end = 0;
+    int64_t size = 0;  // in whole grains
   };
 
   /// Claims and runs the next `size` elements of a part; false if none was left.
   bool work_on(Part& part, int64_t size) noexcept {
-    if (part.next.load(std::memory_order_relaxed) >= part.end) return false;
-    const int64_t lo = part.next.fetch_add(size, std::memory_order_relaxed);
-    if (lo >= part.end) return false;
+    if (part.claimed.load(std::memory_order_relaxed) >= part.size) return false;
+    const int64_t before = part.claimed.fetch_add(size, std::memory_order_relaxed);
+    if (before >= part.size) return false;
+    const int64_t lo = part.begin + (backward_ ? std::max<int64_t>(0, part.size - before - size) : before);
+    const int64_t hi = part.begin + (backward_ ? part.size - before : before + size);
     try {
-      (*body_)(lo, std::min(lo + size, part.end));
+      (*body_)(lo, std::min(hi, part.end));
     } catch (...) {
       if (!failed_.exchange(true)) error_ = std::current_exception();
-      for (int p = 0; p < used_parts_; ++p) parts_[p].next.store(parts_[p].end, std::memory_order_relaxed);
+      for (int p = 0; p < used_parts_; ++p)
+        parts_[p].claimed.store(parts_[p].size, std::memory_order_relaxed);
     }
     return true;
   }
@@ -276,6 +285,7 @@ class Pool {
   // The job; written by the caller while it is closed.
   alignas(64) FunctionRef<void(int64_t, int64_t)>* body_ = nullptr;
   int64_t chunk_ = 0;
+  bool backward_ = false;
   int used_parts_ = 0;
   Clock::duration missed_{};  // by sleeping workers
   Clock::time_point last_missed_{};

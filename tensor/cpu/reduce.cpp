@@ -23,7 +23,7 @@ using rows::ReduceKernels;
 
 constexpr int64_t kGrain = 32768;   // elements below which a second thread does not pay
 constexpr int64_t kPart = 32768;    // a longer row is reduced in parts of this many elements
-constexpr int64_t kPartRows = 128;  // more rows than this are reduced in parts when columns are summed
+constexpr int64_t kPartRows = 256;  // more rows than this are reduced in parts when columns are summed
 constexpr int64_t kColumns = 1024;  // columns of one piece of work
 
 int64_t div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 
+#include "tapir/tensor/cpu/parallel.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/copy.h"
 #include "tapir/tensor/ops/pointwise.h"
@@ -34,9 +36,14 @@ inline Tensor checked_index(const char* op, const Tensor& index, int64_t dim, in
   const int64_t* p = on_cpu.data_ptr<int64_t>();
   const int64_t n = on_cpu.numel();
   // The sign of either shows an index outside; plain arithmetic, which the compiler turns into vectors.
-  uint64_t signs = 0;
+  std::atomic<uint64_t> signs{0};
   const uint64_t last = static_cast<uint64_t>(size) - 1;
-  for (int64_t k = 0; k < n; ++k) signs |= static_cast<uint64_t>(p[k]) | (last - static_cast<uint64_t>(p[k]));
+  cpu::parallel_for(0, n, 1 << 15, [&](int64_t begin, int64_t end) {
+    uint64_t part = 0;
+    for (int64_t k = begin; k < end; ++k)
+      part |= static_cast<uint64_t>(p[k]) | (last - static_cast<uint64_t>(p[k]));
+    signs.fetch_or(part, std::memory_order_relaxed);
+  });
   if (TAPIR_UNLIKELY(signs >> 63))
     bad_index(op, *std::find_if(p, p + n, [&](int64_t v) { return v < 0 || v >= size; }), dim, size, 0);
   return i;
