@@ -25,6 +25,7 @@ struct GenericDict::Impl {
   std::map<int64_t, size_t> by_number;
 };
 
+GenericDict::Entry::Entry(IValue key, IValue value) : key_(std::move(key)), value_(std::move(value)) {}
 GenericDict::GenericDict() : impl_(std::make_shared<Impl>()) {}
 size_t GenericDict::size() const { return impl_->entries.size(); }
 const GenericDict::Entry* GenericDict::begin() const { return impl_->entries.data(); }
@@ -65,31 +66,68 @@ void GenericDict::insert_or_assign(IValue key, IValue value) const {
 
 Tuple::Tuple(std::vector<IValue> elements) : elements_(std::move(elements)) {}
 
-const char* IValue::kind() const {
-  constexpr const char* kinds[] = {"nothing",
-                                   "a tensor",
-                                   "a number",
-                                   "an integer",
-                                   "a bool",
-                                   "a string",
-                                   "a list of integers",
-                                   "a list of numbers",
-                                   "a list of tensors",
-                                   "a list",
-                                   "a dict",
-                                   "a tuple"};
-  return kinds[value_.index()];
+template <class T>
+std::shared_ptr<const void> IValue::share(T value) {
+  return std::make_shared<const T>(std::move(value));
+}
+IValue::IValue(std::string v) : kind_(Kind::kString), object_(share(std::move(v))) {}
+IValue::IValue(std::vector<int64_t> v) : kind_(Kind::kIntVector), object_(share(std::move(v))) {}
+IValue::IValue(std::vector<double> v) : kind_(Kind::kDoubleVector), object_(share(std::move(v))) {}
+IValue::IValue(std::vector<Tensor> v) : kind_(Kind::kTensorVector), object_(share(std::move(v))) {}
+IValue::IValue(GenericList v) : kind_(Kind::kList), object_(share(std::move(v))) {}
+IValue::IValue(GenericDict v) : kind_(Kind::kDict), object_(share(std::move(v))) {}
+IValue::IValue(Tuple v) : kind_(Kind::kTuple), object_(share(std::move(v))) {}
+
+const char* IValue::name_of(Kind kind) {
+  switch (kind) {
+    case Kind::kNone:
+      return "nothing";
+    case Kind::kTensor:
+      return "a tensor";
+    case Kind::kDouble:
+      return "a number";
+    case Kind::kInt:
+      return "an integer";
+    case Kind::kBool:
+      return "a bool";
+    case Kind::kString:
+      return "a string";
+    case Kind::kIntVector:
+      return "a list of integers";
+    case Kind::kDoubleVector:
+      return "a list of numbers";
+    case Kind::kTensorVector:
+      return "a list of tensors";
+    case Kind::kList:
+      return "a list";
+    case Kind::kDict:
+      return "a dict";
+    case Kind::kTuple:
+      return "a tuple";
+  }
+  return "";
 }
 
-void IValue::wrong_kind(const char* wanted) const {
-  throw_error<ValueError>("IValue: it holds {}, not {}", kind(), wanted);
+void IValue::wrong_kind(Kind wanted) const {
+  throw_error<ValueError>("IValue: it holds {}, not {}", kind(), name_of(wanted));
+}
+
+double IValue::toDouble() const {
+  if (isInt()) return static_cast<double>(integer_);
+  expect(Kind::kDouble);
+  return number_;
+}
+
+std::shared_ptr<const Tuple> IValue::toTuple() const {
+  expect(Kind::kTuple);
+  return std::static_pointer_cast<const Tuple>(object_);
 }
 
 ArrayRef<IValue> IValue::toListRef() const { return toList().vec(); }
 
 template <class T, class Convert>
-std::vector<T> IValue::vector_of(const char* wanted, Convert convert) const {
-  if (!isList() && !isTuple()) return get<std::vector<T>>(wanted);
+std::vector<T> IValue::vector_of(Kind wanted, Convert convert) const {
+  if (!isList() && !isTuple()) return object<std::vector<T>>(wanted);
   const std::vector<IValue>& values = isList() ? toList().vec() : toTupleRef().elements();
   std::vector<T> result;
   result.reserve(values.size());
@@ -98,13 +136,13 @@ std::vector<T> IValue::vector_of(const char* wanted, Convert convert) const {
 }
 
 std::vector<int64_t> IValue::toIntVector() const {
-  return vector_of<int64_t>("a list of integers", [](const IValue& v) { return v.toInt(); });
+  return vector_of<int64_t>(Kind::kIntVector, [](const IValue& v) { return v.toInt(); });
 }
 std::vector<double> IValue::toDoubleVector() const {
-  return vector_of<double>("a list of numbers", [](const IValue& v) { return v.toDouble(); });
+  return vector_of<double>(Kind::kDoubleVector, [](const IValue& v) { return v.toDouble(); });
 }
 std::vector<Tensor> IValue::toTensorVector() const {
-  return vector_of<Tensor>("a list of tensors", [](const IValue& v) { return v.toTensor(); });
+  return vector_of<Tensor>(Kind::kTensorVector, [](const IValue& v) { return v.toTensor(); });
 }
 
 }  // namespace tapir

@@ -4,7 +4,6 @@
 
 #include <memory>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "tapir/tensor/tensor.h"
@@ -79,71 +78,96 @@ class TAPIR_API Tuple {
 class TAPIR_API IValue {
  public:
   IValue() = default;
-  IValue(Tensor t) : value_(std::move(t)) {}                                // NOLINT
-  IValue(bool v) : value_(v) {}                                             // NOLINT
-  IValue(double v) : value_(v) {}                                           // NOLINT
-  IValue(float v) : value_(double{v}) {}                                    // NOLINT
-  IValue(std::string v) : value_(std::move(v)) {}                           // NOLINT
-  IValue(const char* v) : value_(std::string(v)) {}                         // NOLINT
-  IValue(std::vector<int64_t> v) : value_(std::move(v)) {}                  // NOLINT
-  IValue(IntArrayRef v) : value_(v.vec()) {}                                // NOLINT
-  IValue(std::vector<double> v) : value_(std::move(v)) {}                   // NOLINT
-  IValue(std::vector<Tensor> v) : value_(std::move(v)) {}                   // NOLINT
-  IValue(GenericList v) : value_(std::move(v)) {}                           // NOLINT
-  IValue(GenericDict v) : value_(std::move(v)) {}                           // NOLINT
-  IValue(Tuple v) : value_(std::make_shared<const Tuple>(std::move(v))) {}  // NOLINT
+  IValue(Tensor t) : kind_(Kind::kTensor), tensor_(std::move(t)) {}  // NOLINT
+  IValue(bool v) : kind_(Kind::kBool), integer_(v) {}                // NOLINT
+  IValue(double v) : kind_(Kind::kDouble), number_(v) {}             // NOLINT
+  IValue(float v) : IValue(double{v}) {}                             // NOLINT
+  IValue(std::string v);                                             // NOLINT
+  IValue(const char* v) : IValue(std::string(v)) {}                  // NOLINT
+  IValue(std::vector<int64_t> v);                                    // NOLINT
+  IValue(IntArrayRef v) : IValue(v.vec()) {}                         // NOLINT
+  IValue(std::vector<double> v);                                     // NOLINT
+  IValue(std::vector<Tensor> v);                                     // NOLINT
+  IValue(GenericList v);                                             // NOLINT
+  IValue(GenericDict v);                                             // NOLINT
+  IValue(Tuple v);                                                   // NOLINT
   template <std::integral I>
-  requires(!std::same_as<I, bool>) IValue(I v) : value_(static_cast<int64_t>(v)) {}  // NOLINT
+  requires(!std::same_as<I, bool>) IValue(I v)
+      : kind_(Kind::kInt), integer_(static_cast<int64_t>(v)) {}  // NOLINT
 
-  bool isNone() const { return std::holds_alternative<std::monostate>(value_); }
-  bool isTensor() const { return std::holds_alternative<Tensor>(value_); }
-  bool isInt() const { return std::holds_alternative<int64_t>(value_); }
-  bool isDouble() const { return std::holds_alternative<double>(value_); }
-  bool isBool() const { return std::holds_alternative<bool>(value_); }
-  bool isString() const { return std::holds_alternative<std::string>(value_); }
+  bool isNone() const { return kind_ == Kind::kNone; }
+  bool isTensor() const { return kind_ == Kind::kTensor; }
+  bool isInt() const { return kind_ == Kind::kInt; }
+  bool isDouble() const { return kind_ == Kind::kDouble; }
+  bool isBool() const { return kind_ == Kind::kBool; }
+  bool isString() const { return kind_ == Kind::kString; }
   /// A list of IValues; those of one kind are the three vectors.
-  bool isList() const { return std::holds_alternative<GenericList>(value_); }
-  bool isTuple() const { return std::holds_alternative<std::shared_ptr<const Tuple>>(value_); }
-  bool isGenericDict() const { return std::holds_alternative<GenericDict>(value_); }
-  bool isIntVector() const { return std::holds_alternative<std::vector<int64_t>>(value_); }
-  bool isDoubleVector() const { return std::holds_alternative<std::vector<double>>(value_); }
-  bool isTensorVector() const { return std::holds_alternative<std::vector<Tensor>>(value_); }
+  bool isList() const { return kind_ == Kind::kList; }
+  bool isTuple() const { return kind_ == Kind::kTuple; }
+  bool isGenericDict() const { return kind_ == Kind::kDict; }
+  bool isIntVector() const { return kind_ == Kind::kIntVector; }
+  bool isDoubleVector() const { return kind_ == Kind::kDoubleVector; }
+  bool isTensorVector() const { return kind_ == Kind::kTensorVector; }
 
-  const Tensor& toTensor() const { return get<Tensor>("a tensor"); }
-  int64_t toInt() const { return get<int64_t>("an integer"); }
-  double toDouble() const { return isInt() ? static_cast<double>(toInt()) : get<double>("a number"); }
-  bool toBool() const { return get<bool>("a bool"); }
-  const std::string& toStringRef() const { return get<std::string>("a string"); }
-  const GenericList& toList() const { return get<GenericList>("a list"); }
+  const Tensor& toTensor() const { return expect(Kind::kTensor), tensor_; }
+  int64_t toInt() const { return expect(Kind::kInt), integer_; }
+  double toDouble() const;
+  bool toBool() const { return expect(Kind::kBool), integer_ != 0; }
+  const std::string& toStringRef() const { return object<std::string>(Kind::kString); }
+  const GenericList& toList() const { return object<GenericList>(Kind::kList); }
   ArrayRef<IValue> toListRef() const;
-  const std::shared_ptr<const Tuple>& toTuple() const { return get<std::shared_ptr<const Tuple>>("a tuple"); }
-  const Tuple& toTupleRef() const { return *toTuple(); }
-  const GenericDict& toGenericDict() const { return get<GenericDict>("a dict"); }
+  std::shared_ptr<const Tuple> toTuple() const;
+  const Tuple& toTupleRef() const { return object<Tuple>(Kind::kTuple); }
+  const GenericDict& toGenericDict() const { return object<GenericDict>(Kind::kDict); }
   std::vector<int64_t> toIntVector() const;
   std::vector<double> toDoubleVector() const;
   std::vector<Tensor> toTensorVector() const;
   /// "a tensor", "an integer", ...: for messages.
-  const char* kind() const;
+  const char* kind() const { return name_of(kind_); }
 
  private:
-  template <class T>
-  const T& get(const char* wanted) const {
-    if (const T* v = std::get_if<T>(&value_)) return *v;
-    wrong_kind(wanted);
+  enum class Kind : uint8_t {
+    kNone,
+    kTensor,
+    kDouble,
+    kInt,
+    kBool,
+    kString,
+    kIntVector,
+    kDoubleVector,
+    kTensorVector,
+    kList,
+    kDict,
+    kTuple
+  };
+  static const char* name_of(Kind kind);
+  void expect(Kind wanted) const {
+    if (kind_ != wanted) wrong_kind(wanted);
   }
-  [[noreturn]] void wrong_kind(const char* wanted) const;
+  [[noreturn]] void wrong_kind(Kind wanted) const;
+  template <class T>
+  const T& object(Kind wanted) const {
+    expect(wanted);
+    return *static_cast<const T*>(object_.get());
+  }
+  template <class T>
+  static std::shared_ptr<const void> share(T value);
   template <class T, class Convert>
-  std::vector<T> vector_of(const char* wanted, Convert convert) const;
+  std::vector<T> vector_of(Kind wanted, Convert convert) const;
 
-  std::variant<std::monostate, Tensor, double, int64_t, bool, std::string, std::vector<int64_t>,
-               std::vector<double>, std::vector<Tensor>, GenericList, GenericDict,
-               std::shared_ptr<const Tuple>>
-      value_;
+  // A std::variant of all kinds would cost every program that includes Tapir a twentieth of its compile time.
+  Kind kind_ = Kind::kNone;
+  union {
+    int64_t integer_ = 0;
+    double number_;
+  };
+  Tensor tensor_;
+  std::shared_ptr<const void> object_;  // of the other kinds; constant, so that copies share it
 };
 
 class GenericDict::Entry {
  public:
-  Entry(IValue key, IValue value) : key_(std::move(key)), value_(std::move(value)) {}
+  Entry(IValue key, IValue value);
   const IValue& key() const { return key_; }
   const IValue& value() const { return value_; }
 

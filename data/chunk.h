@@ -1,7 +1,6 @@
 // ChunkDataset: data that is read chunk by chunk, such as files that are together larger than memory.
 #pragma once
 
-#include <algorithm>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -91,7 +90,7 @@ class ChunkDataset final : public StatefulDataset<ChunkDataset<ChunkReader, Chun
     request_chunks();
     if (cache_.empty()) return std::nullopt;
     UnwrappedBatchType batch;
-    for (size_t n = std::min(batch_size, cache_.size()); n > 0; --n) {
+    for (size_t n = batch_size; n > 0 && !cache_.empty(); --n) {
       batch.push_back(std::move(cache_.front()));
       cache_.pop_front();
     }

@@ -1,5 +1,6 @@
 #include "tapir/data/dataloader.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "tapir/tensor/error_format.h"
@@ -47,14 +48,18 @@ void Epoch::begin(State source_state) {
   beyond.clear();
 }
 
-bool Epoch::taken(uint64_t batch) const { return batch < below || beyond.contains(batch); }
+bool Epoch::taken(uint64_t batch) const {
+  return batch < below || std::binary_search(beyond.begin(), beyond.end(), batch);
+}
 
 void Epoch::take(uint64_t batch) {
   if (batch == below && beyond.empty()) {
     ++below;
   } else if (!taken(batch)) {
-    beyond.insert(batch);
-    while (beyond.erase(below)) ++below;
+    beyond.insert(std::lower_bound(beyond.begin(), beyond.end(), batch), batch);
+    size_t next = 0;
+    while (next < beyond.size() && beyond[next] == below) ++next, ++below;
+    beyond.erase(beyond.begin(), beyond.begin() + static_cast<std::ptrdiff_t>(next));
   }
 }
 
@@ -67,7 +72,7 @@ State Epoch::state_dict(bool within, const FullDataLoaderOptions& options) const
     state.set("generator", generator);
     state.set("seed", seed);
     state.set("below", below);
-    state.set("beyond", std::vector<uint64_t>(beyond.begin(), beyond.end()));
+    state.set("beyond", beyond);
   }
   state.set("source", source);
   return state;

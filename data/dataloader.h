@@ -5,11 +5,9 @@
 //   for (auto& batch : *loader) train(batch.data, batch.target);
 #pragma once
 
-#include <chrono>
 #include <exception>
 #include <memory>
 #include <optional>
-#include <set>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -81,7 +79,7 @@ struct TAPIR_API Epoch {
   std::vector<uint8_t> generator;  ///< the default generator when the epoch began
   State source;                    ///< the sampler or the stateful dataset before it began
   uint64_t below = 0;              ///< batches that were taken: these
-  std::set<uint64_t> beyond;       ///< and, where the order is not kept, these
+  std::vector<uint64_t> beyond;    ///< and, where the order is not kept, these, in ascending order
 
   void begin(State source_state);
   bool taken(uint64_t batch) const;

@@ -70,7 +70,7 @@ struct JobQueue::State {
   }
 };
 
-JobQueue::JobQueue(size_t workers, bool ordered) : state_(std::make_unique<State>()) {
+JobQueue::JobQueue(size_t workers, bool ordered) : state_(std::make_shared<State>()) {
   state_->ordered = ordered;
   state_->threads.reserve(workers);
   for (size_t i = 0; i < workers; ++i)
@@ -144,7 +144,7 @@ namespace {
 thread_local Turn* current_turn = nullptr;
 }  // namespace
 
-Turns::Turns() : state_(std::make_unique<State>()) {}
+Turns::Turns() : state_(std::make_shared<State>()) {}
 Turns::~Turns() = default;
 void Turns::restart() {
   const std::lock_guard lock(state_->mutex);

@@ -20,7 +20,7 @@ class TAPIR_API ReLUImpl : public Cloneable<ReLUImpl> {
   Tensor forward(Tensor input);
   ReLUOptions options;
 };
-TAPIR_MODULE(ReLU);
+TAPIR_BUILTIN_MODULE(ReLU);
 
 /// tanh(x)
 class TAPIR_API TanhImpl : public Cloneable<TanhImpl> {
@@ -29,7 +29,7 @@ class TAPIR_API TanhImpl : public Cloneable<TanhImpl> {
   void pretty_print(std::ostream& stream) const override;
   Tensor forward(const Tensor& input);
 };
-TAPIR_MODULE(Tanh);
+TAPIR_BUILTIN_MODULE(Tanh);
 
 /// 1 / (1 + e^-x)
 class TAPIR_API SigmoidImpl : public Cloneable<SigmoidImpl> {
@@ -38,7 +38,7 @@ class TAPIR_API SigmoidImpl : public Cloneable<SigmoidImpl> {
   void pretty_print(std::ostream& stream) const override;
   Tensor forward(const Tensor& input);
 };
-TAPIR_MODULE(Sigmoid);
+TAPIR_BUILTIN_MODULE(Sigmoid);
 
 // The others compute what autograd/functions/activation.h says of the function of the same name.
 
@@ -52,7 +52,7 @@ TAPIR_MODULE(Sigmoid);
     Tensor forward(Tensor input);                                    \
     Name##Options options;                                           \
   };                                                                 \
-  TAPIR_MODULE(Name)
+  TAPIR_BUILTIN_MODULE(Name)
 #define TAPIR_PLAIN_ACTIVATION(Name)                          \
   class TAPIR_API Name##Impl : public Cloneable<Name##Impl> { \
    public:                                                    \
@@ -60,7 +60,7 @@ TAPIR_MODULE(Sigmoid);
     void pretty_print(std::ostream& stream) const override;   \
     Tensor forward(const Tensor& input);                      \
   };                                                          \
-  TAPIR_MODULE(Name)
+  TAPIR_BUILTIN_MODULE(Name)
 
 TAPIR_ACTIVATION(ELU);
 TAPIR_ACTIVATION(SELU);
@@ -93,7 +93,7 @@ class TAPIR_API HardtanhImpl : public Cloneable<HardtanhImpl> {
   Tensor forward(Tensor input);
   HardtanhOptions options;
 };
-TAPIR_MODULE(Hardtanh);
+TAPIR_BUILTIN_MODULE(Hardtanh);
 
 /// x > 0 ? x : weight * x, with a weight for each of num_parameters channels (dimension 1), or one for all.
 class TAPIR_API PReLUImpl : public Cloneable<PReLUImpl> {
@@ -105,7 +105,7 @@ class TAPIR_API PReLUImpl : public Cloneable<PReLUImpl> {
   PReLUOptions options;
   Tensor weight;
 };
-TAPIR_MODULE(PReLU);
+TAPIR_BUILTIN_MODULE(PReLU);
 
 /// Leaky ReLU with random slopes while training, see rrelu.
 class TAPIR_API RReLUImpl : public Cloneable<RReLUImpl> {
@@ -116,7 +116,7 @@ class TAPIR_API RReLUImpl : public Cloneable<RReLUImpl> {
   Tensor forward(Tensor input);
   RReLUOptions options;
 };
-TAPIR_MODULE(RReLU);
+TAPIR_BUILTIN_MODULE(RReLU);
 
 /// x > threshold ? x : value
 class TAPIR_API ThresholdImpl : public Cloneable<ThresholdImpl> {
@@ -128,7 +128,7 @@ class TAPIR_API ThresholdImpl : public Cloneable<ThresholdImpl> {
   Tensor forward(Tensor input);
   ThresholdOptions options;
 };
-TAPIR_MODULE(Threshold);
+TAPIR_BUILTIN_MODULE(Threshold);
 
 #define TAPIR_SOFTMAX(Name)                                     \
   class TAPIR_API Name##Impl : public Cloneable<Name##Impl> {   \
@@ -140,7 +140,7 @@ TAPIR_MODULE(Threshold);
     Tensor forward(const Tensor& input);                        \
     Name##Options options;                                      \
   };                                                            \
-  TAPIR_MODULE(Name)
+  TAPIR_BUILTIN_MODULE(Name)
 /// exp(x) / sum(exp(x)) along dim.
 TAPIR_SOFTMAX(Softmax);
 /// Softmax of -x.

@@ -59,6 +59,6 @@ class TAPIR_API AdaptiveLogSoftmaxWithLossImpl : public Cloneable<AdaptiveLogSof
   Tensor cluster(size_t i, const Tensor& input) const;
   Tensor full_log_prob(const Tensor& input, const Tensor& head_output) const;
 };
-TAPIR_MODULE(AdaptiveLogSoftmaxWithLoss);
+TAPIR_BUILTIN_MODULE(AdaptiveLogSoftmaxWithLoss);
 
 }  // namespace tapir::nn

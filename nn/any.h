@@ -28,12 +28,12 @@ class AnyValue {
  public:
   template <class T>
   requires(!std::is_same_v<std::decay_t<T>, AnyValue>) explicit AnyValue(T&& value)
-      : content_(std::make_unique<Box<std::decay_t<T>>>(std::forward<T>(value))) {}
+      : content_(new Box<std::decay_t<T>>(std::forward<T>(value))) {}
   AnyValue(AnyValue&&) = default;
   AnyValue& operator=(AnyValue&&) = default;
   AnyValue(const AnyValue& other) : content_(other.content_->clone()) {}
   AnyValue& operator=(const AnyValue& other) {
-    content_ = other.content_->clone();
+    content_.reset(other.content_->clone());
     return *this;
   }
   /// The value, where it is exactly a T; else null.
@@ -53,14 +53,14 @@ class AnyValue {
  private:
   struct Content {
     virtual ~Content() = default;
-    virtual std::unique_ptr<Content> clone() const = 0;
+    virtual Content* clone() const = 0;
     virtual const std::type_info& type() const noexcept = 0;
   };
   template <class T>
   struct Box final : Content {
     template <class U>
     explicit Box(U&& v) : value(std::forward<U>(v)) {}
-    std::unique_ptr<Content> clone() const override { return std::make_unique<Box>(value); }
+    Content* clone() const override { return new Box(value); }
     const std::type_info& type() const noexcept override { return typeid(T); }
     T value;
   };
@@ -192,9 +192,9 @@ class AnyModule {
       }
     }
     std::shared_ptr<Module> module() const override { return held; }
-    std::unique_ptr<Content> copy() const override { return std::make_unique<Box>(held); }
+    std::unique_ptr<Content> copy() const override { return std::unique_ptr<Content>(new Box(held)); }
     std::unique_ptr<Content> clone(const std::optional<Device>& device) const override {
-      return std::make_unique<Box>(std::static_pointer_cast<M>(held->clone(device)));
+      return std::unique_ptr<Content>(new Box(std::static_pointer_cast<M>(held->clone(device))));
     }
     const std::type_info& type() const override { return typeid(M); }
 
@@ -216,11 +216,11 @@ class AnyModule {
   };
   template <class M, class C, class R, class... Args>
   static std::unique_ptr<Content> make(std::shared_ptr<M> module, R (C::*)(Args...)) {
-    return std::make_unique<Box<M, R, Args...>>(std::move(module));
+    return std::unique_ptr<Content>(new Box<M, R, Args...>(std::move(module)));
   }
   template <class M, class C, class R, class... Args>
   static std::unique_ptr<Content> make(std::shared_ptr<M> module, R (C::*)(Args...) const) {
-    return std::make_unique<Box<M, R, Args...>>(std::move(module));
+    return std::unique_ptr<Content>(new Box<M, R, Args...>(std::move(module)));
   }
   Content& content() const {
     if (TAPIR_UNLIKELY(!content_)) detail::any_empty_failure();

@@ -288,4 +288,10 @@ std::tuple<Tensor, Tensor> functional::multi_head_attention_forward(
                 given.average_attn_weights());
 }
 
+// --- what may be left out when they are called through AnyModule ---
+
+std::vector<std::pair<size_t, AnyValue>> MultiheadAttentionImpl::forward_default_args_() {
+  return {{3, AnyValue(Tensor())}, {4, AnyValue(true)}, {5, AnyValue(Tensor())}, {6, AnyValue(true)}};
+}
+
 }  // namespace tapir::nn

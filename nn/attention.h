@@ -41,8 +41,7 @@ class TAPIR_API MultiheadAttentionImpl : public Cloneable<MultiheadAttentionImpl
   std::tuple<Tensor, Tensor> forward(const Tensor& query, const Tensor& key, const Tensor& value,
                                      const Tensor& key_padding_mask = {}, bool need_weights = true,
                                      const Tensor& attn_mask = {}, bool average_attn_weights = true);
-  TAPIR_FORWARD_HAS_DEFAULT_ARGS({3, AnyValue(Tensor())}, {4, AnyValue(true)}, {5, AnyValue(Tensor())},
-                                 {6, AnyValue(true)});
+  static std::vector<std::pair<size_t, AnyValue>> forward_default_args_();
 
   MultiheadAttentionOptions options;
   bool _qkv_same_embed_dim = true;
@@ -53,7 +52,7 @@ class TAPIR_API MultiheadAttentionImpl : public Cloneable<MultiheadAttentionImpl
   Tensor bias_k, bias_v;                               ///< (1, 1, E)
   Linear out_proj = nullptr;
 };
-TAPIR_MODULE(MultiheadAttention);
+TAPIR_BUILTIN_MODULE(MultiheadAttention);
 
 namespace functional {
 struct MultiheadAttentionForwardFuncOptions {

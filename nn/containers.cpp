@@ -45,6 +45,17 @@ std::shared_ptr<Module> ModuleDictImpl::clone(const std::optional<Device>& devic
   if (!is_training()) copy->train(false);
   return copy;
 }
+ModuleDictImpl::ModuleDictImpl(const Pairs& modules) { update(modules); }
+ModuleDictImpl::ModuleDictImpl(const Items& modules) { update(modules); }
+ModuleDictImpl::Pairs ModuleDictImpl::items() const { return children_.pairs(); }
+std::vector<std::string> ModuleDictImpl::keys() const { return children_.keys(); }
+std::vector<std::shared_ptr<Module>> ModuleDictImpl::values() const { return children_.values(); }
+bool ModuleDictImpl::contains(const std::string& key) const noexcept { return children_.contains(key); }
+void ModuleDictImpl::clear() { children_.clear(); }
+void ModuleDictImpl::update(std::initializer_list<Pairs::value_type> modules) { update(Pairs(modules)); }
+void ModuleDictImpl::update(const Items& modules) { update(modules.pairs()); }
+void ModuleDictImpl::update(const ModuleDictImpl& other) { update(other.items()); }
+std::shared_ptr<Module> ModuleDictImpl::operator[](const std::string& key) const { return children_[key]; }
 void ModuleDictImpl::pretty_print(std::ostream& stream) const { stream << "tapir::nn::ModuleDict"; }
 std::shared_ptr<Module> ModuleDictImpl::pop(const std::string& key) {
   auto module = (*this)[key];
@@ -101,9 +112,19 @@ std::shared_ptr<Module> ParameterListImpl::clone(const std::optional<Device>& de
 std::shared_ptr<Module> ParameterDictImpl::clone(const std::optional<Device>& device) const {
   return clone_parameters(*this, device);
 }
+ParameterListImpl& ParameterListImpl::operator+=(const ParameterListImpl& other) {
+  for (const Tensor& p : other.parameters(false)) append(p);
+  return *this;
+}
 void ParameterListImpl::pretty_print(std::ostream& stream) const {
   print_parameters(stream, "ParameterList", parameters_);
 }
+Tensor& ParameterDictImpl::get(const std::string& key) { return parameters_[key]; }
+const Tensor& ParameterDictImpl::get(const std::string& key) const { return parameters_[key]; }
+bool ParameterDictImpl::contains(const std::string& key) const noexcept { return parameters_.contains(key); }
+std::vector<std::string> ParameterDictImpl::keys() const { return parameters_.keys(); }
+std::vector<Tensor> ParameterDictImpl::values() const { return parameters_.values(); }
+void ParameterDictImpl::clear() { parameters_.clear(); }
 void ParameterDictImpl::pretty_print(std::ostream& stream) const {
   print_parameters(stream, "ParameterDict", parameters_);
 }

@@ -79,7 +79,7 @@ class TAPIR_API ModuleListImpl : public Cloneable<ModuleListImpl> {
   }
   std::vector<std::shared_ptr<Module>> modules_;
 };
-TAPIR_MODULE(ModuleList);
+TAPIR_BUILTIN_MODULE(ModuleList);
 
 /// Modules by name.
 class TAPIR_API ModuleDictImpl : public Cloneable<ModuleDictImpl> {
@@ -87,32 +87,32 @@ class TAPIR_API ModuleDictImpl : public Cloneable<ModuleDictImpl> {
   using Items = OrderedDict<std::string, std::shared_ptr<Module>>;
   using Pairs = std::vector<std::pair<std::string, std::shared_ptr<Module>>>;
   ModuleDictImpl() = default;
-  explicit ModuleDictImpl(const Pairs& modules) { update(modules); }
-  explicit ModuleDictImpl(const Items& modules) { update(modules); }
+  explicit ModuleDictImpl(const Pairs& modules);
+  explicit ModuleDictImpl(const Items& modules);
   std::shared_ptr<Module> clone(const std::optional<Device>& device = std::nullopt) const override;
   void reset() override {}
   void pretty_print(std::ostream& stream) const override;
 
-  Pairs items() const { return children_.pairs(); }
-  std::vector<std::string> keys() const { return children_.keys(); }
-  std::vector<std::shared_ptr<Module>> values() const { return children_.values(); }
+  Pairs items() const;
+  std::vector<std::string> keys() const;
+  std::vector<std::shared_ptr<Module>> values() const;
   size_t size() const noexcept { return children_.size(); }
   bool empty() const noexcept { return children_.is_empty(); }
-  bool contains(const std::string& key) const noexcept { return children_.contains(key); }
+  bool contains(const std::string& key) const noexcept;
   /// Over the items: key() and value(), or [key, value].
   Items::Iterator begin() { return children_.begin(); }
   Items::ConstIterator begin() const { return children_.begin(); }
   Items::Iterator end() { return children_.end(); }
   Items::ConstIterator end() const { return children_.end(); }
-  void clear() { children_.clear(); }
+  void clear();
   /// Takes a module out. Throws IndexError where there is none of that name.
   std::shared_ptr<Module> pop(const std::string& key);
   /// Adds modules; one with a name that is there takes its place. Throws ValueError for a name that is empty
   /// or holds a dot and for a null module, and then adds none of them.
   void update(const Pairs& modules);
-  void update(std::initializer_list<Pairs::value_type> modules) { update(Pairs(modules)); }
-  void update(const Items& modules) { update(modules.pairs()); }
-  void update(const ModuleDictImpl& other) { update(other.items()); }
+  void update(std::initializer_list<Pairs::value_type> modules);
+  void update(const Items& modules);
+  void update(const ModuleDictImpl& other);
   /// A std::map or other container of pairs of a name and a module, as a pointer or a holder.
   template <class Container>
   requires(!std::is_convertible_v<const Container&, Pairs> &&
@@ -128,7 +128,7 @@ class TAPIR_API ModuleDictImpl : public Cloneable<ModuleDictImpl> {
     update(pairs);
   }
   /// The module `key`. Throws IndexError.
-  std::shared_ptr<Module> operator[](const std::string& key) const { return children_[key]; }
+  std::shared_ptr<Module> operator[](const std::string& key) const;
   /// The same as a T. Throws ValueError where it is none.
   template <class T>
   detail::module_type_t<T>& at(const std::string& key) const {
@@ -138,7 +138,7 @@ class TAPIR_API ModuleDictImpl : public Cloneable<ModuleDictImpl> {
     return *m;
   }
 };
-TAPIR_MODULE(ModuleDict);
+TAPIR_BUILTIN_MODULE(ModuleDict);
 
 /// Parameters by number, registered as "0", "1", ...
 class TAPIR_API ParameterListImpl : public Cloneable<ParameterListImpl> {
@@ -167,10 +167,7 @@ class TAPIR_API ParameterListImpl : public Cloneable<ParameterListImpl> {
     extend(other);
     return *this;
   }
-  ParameterListImpl& operator+=(const ParameterListImpl& other) {
-    for (const Tensor& p : other.parameters(false)) append(p);
-    return *this;
-  }
+  ParameterListImpl& operator+=(const ParameterListImpl& other);
   /// Parameter `index`. Throws IndexError.
   Tensor& at(size_t index);
   const Tensor& at(size_t index) const { return const_cast<ParameterListImpl*>(this)->at(index); }
@@ -181,7 +178,7 @@ class TAPIR_API ParameterListImpl : public Cloneable<ParameterListImpl> {
   size_t size() const noexcept { return parameters_.size(); }
   bool is_empty() const noexcept { return size() == 0; }
 };
-TAPIR_MODULE(ParameterList);
+TAPIR_BUILTIN_MODULE(ParameterList);
 
 /// Parameters by name.
 class TAPIR_API ParameterDictImpl : public Cloneable<ParameterDictImpl> {
@@ -198,20 +195,20 @@ class TAPIR_API ParameterDictImpl : public Cloneable<ParameterDictImpl> {
   /// Adds parameters; one with a name that is there takes its place.
   void update(const NamedTensors& parameters);
   void update(const ParameterDictImpl& other) { update(other.parameters_); }
-  Tensor& get(const std::string& key) { return parameters_[key]; }
-  const Tensor& get(const std::string& key) const { return parameters_[key]; }
-  Tensor& operator[](const std::string& key) { return parameters_[key]; }
-  const Tensor& operator[](const std::string& key) const { return parameters_[key]; }
-  bool contains(const std::string& key) const noexcept { return parameters_.contains(key); }
-  std::vector<std::string> keys() const { return parameters_.keys(); }
-  std::vector<Tensor> values() const { return parameters_.values(); }
+  Tensor& get(const std::string& key);
+  const Tensor& get(const std::string& key) const;
+  Tensor& operator[](const std::string& key) { return get(key); }
+  const Tensor& operator[](const std::string& key) const { return get(key); }
+  bool contains(const std::string& key) const noexcept;
+  std::vector<std::string> keys() const;
+  std::vector<Tensor> values() const;
   NamedTensors::Iterator begin() { return parameters_.begin(); }
   NamedTensors::Iterator end() { return parameters_.end(); }
   size_t size() const noexcept { return parameters_.size(); }
   bool empty() const noexcept { return size() == 0; }
-  void clear() { parameters_.clear(); }
+  void clear();
 };
-TAPIR_MODULE(ParameterDict);
+TAPIR_BUILTIN_MODULE(ParameterDict);
 
 /// A function of a tensor as a module; further arguments are kept:  Functional(elu, 0.5, 1, 1)
 class TAPIR_API FunctionalImpl : public Cloneable<FunctionalImpl> {
@@ -229,7 +226,7 @@ class TAPIR_API FunctionalImpl : public Cloneable<FunctionalImpl> {
  private:
   Function function_;
 };
-TAPIR_MODULE(Functional);
+TAPIR_BUILTIN_MODULE(Functional);
 
 struct UnflattenOptions {
   UnflattenOptions(int64_t dim, std::vector<int64_t> sizes) : dim_(dim), sizes_(std::move(sizes)) {}
@@ -247,7 +244,7 @@ class TAPIR_API UnflattenImpl : public Cloneable<UnflattenImpl> {
   Tensor forward(const Tensor& input);
   UnflattenOptions options;
 };
-TAPIR_MODULE(Unflatten);
+TAPIR_BUILTIN_MODULE(Unflatten);
 
 struct BilinearOptions {
   BilinearOptions(int64_t in1_features, int64_t in2_features, int64_t out_features)
@@ -271,7 +268,7 @@ class TAPIR_API BilinearImpl : public Cloneable<BilinearImpl> {
   BilinearOptions options;
   Tensor weight, bias;
 };
-TAPIR_MODULE(Bilinear);
+TAPIR_BUILTIN_MODULE(Bilinear);
 
 namespace functional {
 /// x1^T weight[k] x2 + bias[k]. Throws ShapeError.

@@ -209,12 +209,16 @@ Tensor ConvTransposeNdImpl<D, Derived>::forward(const Tensor& input, std::option
                        options.dilation());
 }
 
-template class ConvNdImpl<1, Conv1dImpl>;
-template class ConvNdImpl<2, Conv2dImpl>;
-template class ConvNdImpl<3, Conv3dImpl>;
-template class ConvTransposeNdImpl<1, ConvTranspose1dImpl>;
-template class ConvTransposeNdImpl<2, ConvTranspose2dImpl>;
-template class ConvTransposeNdImpl<3, ConvTranspose3dImpl>;
+#define TAPIR_CONV_LAYER(Name, Base, Options, D) \
+  template class Base<D, Name##Impl>;            \
+  Name##Impl::Name##Impl(Options<D> options) : Base<D, Name##Impl>(std::move(options)) {}
+TAPIR_CONV_LAYER(Conv1d, ConvNdImpl, ConvOptions, 1)
+TAPIR_CONV_LAYER(Conv2d, ConvNdImpl, ConvOptions, 2)
+TAPIR_CONV_LAYER(Conv3d, ConvNdImpl, ConvOptions, 3)
+TAPIR_CONV_LAYER(ConvTranspose1d, ConvTransposeNdImpl, ConvTransposeOptions, 1)
+TAPIR_CONV_LAYER(ConvTranspose2d, ConvTransposeNdImpl, ConvTransposeOptions, 2)
+TAPIR_CONV_LAYER(ConvTranspose3d, ConvTransposeNdImpl, ConvTransposeOptions, 3)
+#undef TAPIR_CONV_LAYER
 
 namespace functional {
 

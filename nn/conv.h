@@ -113,9 +113,10 @@ class TAPIR_API ConvTransposeNdImpl : public Cloneable<Derived> {
    public:                                                                               \
     Name##Impl(int64_t in_channels, int64_t out_channels, ExpandingArray<D> kernel_size) \
         : Name##Impl(Options<D>(in_channels, out_channels, kernel_size)) {}              \
-    explicit Name##Impl(Options<D> options) : Base<D, Name##Impl>(std::move(options)) {} \
+    explicit Name##Impl(Options<D> options);                                             \
   };                                                                                     \
-  TAPIR_MODULE(Name)
+  extern template class Base<D, Name##Impl>;                                             \
+  TAPIR_BUILTIN_MODULE(Name)
 TAPIR_CONV_LAYER(Conv1d, ConvNdImpl, ConvOptions, 1);
 TAPIR_CONV_LAYER(Conv2d, ConvNdImpl, ConvOptions, 2);
 TAPIR_CONV_LAYER(Conv3d, ConvNdImpl, ConvOptions, 3);

@@ -26,7 +26,7 @@ using FeatureAlphaDropoutOptions = DropoutOptions;
     Tensor forward(Tensor input);                                                           \
     DropoutOptions options;                                                                 \
   };                                                                                        \
-  TAPIR_MODULE(Name)
+  TAPIR_BUILTIN_MODULE(Name)
 
 // All act in training only; after eval() they return the input itself. They throw ValueError unless p is a
 // probability.

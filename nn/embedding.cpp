@@ -142,4 +142,10 @@ EmbeddingBag EmbeddingBag::from_pretrained(const Tensor& embeddings,
   return bag;
 }
 
+// --- what may be left out when they are called through AnyModule ---
+
+std::vector<std::pair<size_t, AnyValue>> EmbeddingBagImpl::forward_default_args_() {
+  return {{1, AnyValue(Tensor())}, {2, AnyValue(Tensor())}};
+}
+
 }  // namespace tapir::nn

@@ -47,6 +47,7 @@ class TAPIR_API EmbeddingImpl : public Cloneable<EmbeddingImpl> {
   EmbeddingOptions options;
   Tensor weight;
 };
+TAPIR_BUILTIN_CLONEABLE(EmbeddingImpl);
 
 /// Holder of EmbeddingImpl.
 class TAPIR_API Embedding : public ModuleHolder<EmbeddingImpl> {
@@ -98,11 +99,12 @@ class TAPIR_API EmbeddingBagImpl : public Cloneable<EmbeddingBagImpl> {
   void reset_parameters();
   void pretty_print(std::ostream& stream) const override;
   Tensor forward(const Tensor& input, const Tensor& offsets = {}, const Tensor& per_sample_weights = {});
-  TAPIR_FORWARD_HAS_DEFAULT_ARGS({1, AnyValue(Tensor())}, {2, AnyValue(Tensor())});
+  static std::vector<std::pair<size_t, AnyValue>> forward_default_args_();
 
   EmbeddingBagOptions options;
   Tensor weight;
 };
+TAPIR_BUILTIN_CLONEABLE(EmbeddingBagImpl);
 
 /// Holder of EmbeddingBagImpl.
 class TAPIR_API EmbeddingBag : public ModuleHolder<EmbeddingBagImpl> {

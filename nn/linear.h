@@ -28,7 +28,7 @@ class TAPIR_API LinearImpl : public Cloneable<LinearImpl> {
   LinearOptions options;
   Tensor weight, bias;
 };
-TAPIR_MODULE(Linear);
+TAPIR_BUILTIN_MODULE(Linear);
 
 /// Returns its input.
 class TAPIR_API IdentityImpl : public Cloneable<IdentityImpl> {
@@ -37,7 +37,7 @@ class TAPIR_API IdentityImpl : public Cloneable<IdentityImpl> {
   void pretty_print(std::ostream& stream) const override;
   Tensor forward(const Tensor& input) { return input; }
 };
-TAPIR_MODULE(Identity);
+TAPIR_BUILTIN_MODULE(Identity);
 
 struct FlattenOptions {
   TAPIR_ARG(int64_t, start_dim) = 1;
@@ -53,6 +53,6 @@ class TAPIR_API FlattenImpl : public Cloneable<FlattenImpl> {
   Tensor forward(const Tensor& input);
   FlattenOptions options;
 };
-TAPIR_MODULE(Flatten);
+TAPIR_BUILTIN_MODULE(Flatten);
 
 }  // namespace tapir::nn

@@ -21,7 +21,7 @@ class TAPIR_API CrossEntropyLossImpl : public Cloneable<CrossEntropyLossImpl> {
   CrossEntropyLossOptions options;
   Tensor weight;
 };
-TAPIR_MODULE(CrossEntropyLoss);
+TAPIR_BUILTIN_MODULE(CrossEntropyLoss);
 
 /// Negative log-likelihood of log-probabilities; see functional::nll_loss. `weight` is a buffer.
 class TAPIR_API NLLLossImpl : public Cloneable<NLLLossImpl> {
@@ -33,7 +33,7 @@ class TAPIR_API NLLLossImpl : public Cloneable<NLLLossImpl> {
   NLLLossOptions options;
   Tensor weight;
 };
-TAPIR_MODULE(NLLLoss);
+TAPIR_BUILTIN_MODULE(NLLLoss);
 
 /// (input - target)^2, its mean by default.
 class TAPIR_API MSELossImpl : public Cloneable<MSELossImpl> {
@@ -44,7 +44,7 @@ class TAPIR_API MSELossImpl : public Cloneable<MSELossImpl> {
   Tensor forward(const Tensor& input, const Tensor& target);
   MSELossOptions options;
 };
-TAPIR_MODULE(MSELoss);
+TAPIR_BUILTIN_MODULE(MSELoss);
 
 using L1LossOptions = functional::L1LossFuncOptions;
 /// See functional::l1_loss.
@@ -56,7 +56,7 @@ class TAPIR_API L1LossImpl : public Cloneable<L1LossImpl> {
   Tensor forward(const Tensor& input, const Tensor& target);
   L1LossOptions options;
 };
-TAPIR_MODULE(L1Loss);
+TAPIR_BUILTIN_MODULE(L1Loss);
 
 using SmoothL1LossOptions = functional::SmoothL1LossFuncOptions;
 /// See functional::smooth_l1_loss.
@@ -68,7 +68,7 @@ class TAPIR_API SmoothL1LossImpl : public Cloneable<SmoothL1LossImpl> {
   Tensor forward(const Tensor& input, const Tensor& target);
   SmoothL1LossOptions options;
 };
-TAPIR_MODULE(SmoothL1Loss);
+TAPIR_BUILTIN_MODULE(SmoothL1Loss);
 
 using HuberLossOptions = functional::HuberLossFuncOptions;
 /// See functional::huber_loss.
@@ -80,7 +80,7 @@ class TAPIR_API HuberLossImpl : public Cloneable<HuberLossImpl> {
   Tensor forward(const Tensor& input, const Tensor& target);
   HuberLossOptions options;
 };
-TAPIR_MODULE(HuberLoss);
+TAPIR_BUILTIN_MODULE(HuberLoss);
 
 using BCELossOptions = functional::BinaryCrossEntropyFuncOptions;
 /// See functional::binary_cross_entropy. weight is a buffer.
@@ -93,7 +93,7 @@ class TAPIR_API BCELossImpl : public Cloneable<BCELossImpl> {
   BCELossOptions options;
   Tensor weight;
 };
-TAPIR_MODULE(BCELoss);
+TAPIR_BUILTIN_MODULE(BCELoss);
 
 using BCEWithLogitsLossOptions = functional::BinaryCrossEntropyWithLogitsFuncOptions;
 /// See functional::binary_cross_entropy_with_logits. weight and pos_weight are buffers.
@@ -109,7 +109,7 @@ class TAPIR_API BCEWithLogitsLossImpl : public Cloneable<BCEWithLogitsLossImpl> 
   Tensor weight;
   Tensor pos_weight;
 };
-TAPIR_MODULE(BCEWithLogitsLoss);
+TAPIR_BUILTIN_MODULE(BCEWithLogitsLoss);
 
 using KLDivLossOptions = functional::KLDivFuncOptions;
 /// Kullback-Leibler divergence of log-probabilities; reduction may be kBatchMean.
@@ -121,7 +121,7 @@ class TAPIR_API KLDivLossImpl : public Cloneable<KLDivLossImpl> {
   Tensor forward(const Tensor& input, const Tensor& target);
   KLDivLossOptions options;
 };
-TAPIR_MODULE(KLDivLoss);
+TAPIR_BUILTIN_MODULE(KLDivLoss);
 
 using PoissonNLLLossOptions = functional::PoissonNLLLossFuncOptions;
 /// See functional::poisson_nll_loss.
@@ -133,7 +133,7 @@ class TAPIR_API PoissonNLLLossImpl : public Cloneable<PoissonNLLLossImpl> {
   Tensor forward(const Tensor& input, const Tensor& target);
   PoissonNLLLossOptions options;
 };
-TAPIR_MODULE(PoissonNLLLoss);
+TAPIR_BUILTIN_MODULE(PoissonNLLLoss);
 
 using GaussianNLLLossOptions = functional::GaussianNLLLossFuncOptions;
 /// See functional::gaussian_nll_loss.
@@ -145,7 +145,7 @@ class TAPIR_API GaussianNLLLossImpl : public Cloneable<GaussianNLLLossImpl> {
   Tensor forward(const Tensor& input, const Tensor& target, const Tensor& var);
   GaussianNLLLossOptions options;
 };
-TAPIR_MODULE(GaussianNLLLoss);
+TAPIR_BUILTIN_MODULE(GaussianNLLLoss);
 
 using SoftMarginLossOptions = functional::SoftMarginLossFuncOptions;
 /// See functional::soft_margin_loss.
@@ -157,7 +157,7 @@ class TAPIR_API SoftMarginLossImpl : public Cloneable<SoftMarginLossImpl> {
   Tensor forward(const Tensor& input, const Tensor& target);
   SoftMarginLossOptions options;
 };
-TAPIR_MODULE(SoftMarginLoss);
+TAPIR_BUILTIN_MODULE(SoftMarginLoss);
 
 using HingeEmbeddingLossOptions = functional::HingeEmbeddingLossFuncOptions;
 /// See functional::hinge_embedding_loss.
@@ -169,7 +169,7 @@ class TAPIR_API HingeEmbeddingLossImpl : public Cloneable<HingeEmbeddingLossImpl
   Tensor forward(const Tensor& input, const Tensor& target);
   HingeEmbeddingLossOptions options;
 };
-TAPIR_MODULE(HingeEmbeddingLoss);
+TAPIR_BUILTIN_MODULE(HingeEmbeddingLoss);
 
 using CosineEmbeddingLossOptions = functional::CosineEmbeddingLossFuncOptions;
 /// See functional::cosine_embedding_loss.
@@ -181,7 +181,7 @@ class TAPIR_API CosineEmbeddingLossImpl : public Cloneable<CosineEmbeddingLossIm
   Tensor forward(const Tensor& input1, const Tensor& input2, const Tensor& target);
   CosineEmbeddingLossOptions options;
 };
-TAPIR_MODULE(CosineEmbeddingLoss);
+TAPIR_BUILTIN_MODULE(CosineEmbeddingLoss);
 
 using MarginRankingLossOptions = functional::MarginRankingLossFuncOptions;
 /// See functional::margin_ranking_loss.
@@ -193,7 +193,7 @@ class TAPIR_API MarginRankingLossImpl : public Cloneable<MarginRankingLossImpl> 
   Tensor forward(const Tensor& input1, const Tensor& input2, const Tensor& target);
   MarginRankingLossOptions options;
 };
-TAPIR_MODULE(MarginRankingLoss);
+TAPIR_BUILTIN_MODULE(MarginRankingLoss);
 
 using MultiMarginLossOptions = functional::MultiMarginLossFuncOptions;
 /// See functional::multi_margin_loss. weight is a buffer.
@@ -208,7 +208,7 @@ class TAPIR_API MultiMarginLossImpl : public Cloneable<MultiMarginLossImpl> {
   MultiMarginLossOptions options;
   Tensor weight;
 };
-TAPIR_MODULE(MultiMarginLoss);
+TAPIR_BUILTIN_MODULE(MultiMarginLoss);
 
 using MultiLabelMarginLossOptions = functional::MultilabelMarginLossFuncOptions;
 /// See functional::multilabel_margin_loss.
@@ -220,7 +220,7 @@ class TAPIR_API MultiLabelMarginLossImpl : public Cloneable<MultiLabelMarginLoss
   Tensor forward(const Tensor& input, const Tensor& target);
   MultiLabelMarginLossOptions options;
 };
-TAPIR_MODULE(MultiLabelMarginLoss);
+TAPIR_BUILTIN_MODULE(MultiLabelMarginLoss);
 
 using MultiLabelSoftMarginLossOptions = functional::MultilabelSoftMarginLossFuncOptions;
 /// See functional::multilabel_soft_margin_loss. weight is a buffer.
@@ -235,7 +235,7 @@ class TAPIR_API MultiLabelSoftMarginLossImpl : public Cloneable<MultiLabelSoftMa
   MultiLabelSoftMarginLossOptions options;
   Tensor weight;
 };
-TAPIR_MODULE(MultiLabelSoftMarginLoss);
+TAPIR_BUILTIN_MODULE(MultiLabelSoftMarginLoss);
 
 using TripletMarginLossOptions = functional::TripletMarginLossFuncOptions;
 /// See functional::triplet_margin_loss.
@@ -247,7 +247,7 @@ class TAPIR_API TripletMarginLossImpl : public Cloneable<TripletMarginLossImpl> 
   Tensor forward(const Tensor& anchor, const Tensor& positive, const Tensor& negative);
   TripletMarginLossOptions options;
 };
-TAPIR_MODULE(TripletMarginLoss);
+TAPIR_BUILTIN_MODULE(TripletMarginLoss);
 
 using CTCLossOptions = functional::CTCLossFuncOptions;
 /// See functional::ctc_loss.
@@ -260,7 +260,7 @@ class TAPIR_API CTCLossImpl : public Cloneable<CTCLossImpl> {
                  const Tensor& target_lengths);
   CTCLossOptions options;
 };
-TAPIR_MODULE(CTCLoss);
+TAPIR_BUILTIN_MODULE(CTCLoss);
 
 using TripletMarginWithDistanceLossOptions = functional::TripletMarginWithDistanceLossFuncOptions;
 /// See functional::triplet_margin_with_distance_loss.
@@ -273,7 +273,7 @@ class TAPIR_API TripletMarginWithDistanceLossImpl : public Cloneable<TripletMarg
   Tensor forward(const Tensor& anchor, const Tensor& positive, const Tensor& negative);
   TripletMarginWithDistanceLossOptions options;
 };
-TAPIR_MODULE(TripletMarginWithDistanceLoss);
+TAPIR_BUILTIN_MODULE(TripletMarginWithDistanceLoss);
 
 using CosineSimilarityOptions = functional::CosineSimilarityFuncOptions;
 /// See cosine_similarity.
@@ -285,7 +285,7 @@ class TAPIR_API CosineSimilarityImpl : public Cloneable<CosineSimilarityImpl> {
   Tensor forward(const Tensor& input1, const Tensor& input2);
   CosineSimilarityOptions options;
 };
-TAPIR_MODULE(CosineSimilarity);
+TAPIR_BUILTIN_MODULE(CosineSimilarity);
 
 using PairwiseDistanceOptions = functional::PairwiseDistanceFuncOptions;
 /// See pairwise_distance.
@@ -297,6 +297,6 @@ class TAPIR_API PairwiseDistanceImpl : public Cloneable<PairwiseDistanceImpl> {
   Tensor forward(const Tensor& input1, const Tensor& input2);
   PairwiseDistanceOptions options;
 };
-TAPIR_MODULE(PairwiseDistance);
+TAPIR_BUILTIN_MODULE(PairwiseDistance);
 
 }  // namespace tapir::nn

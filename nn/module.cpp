@@ -69,12 +69,6 @@ std::shared_ptr<Module> Module::shared() const {
   return self;
 }
 
-Module::DrawAside::DrawAside() {
-  thread_local Generator stream;
-  before_ = tapir::detail::exchange_thread_generator(&stream);
-}
-Module::DrawAside::~DrawAside() { tapir::detail::exchange_thread_generator(before_); }
-
 std::shared_ptr<Module> Module::clone(const std::optional<Device>&) const {
   throw_error<ValueError>(
       "clone: {} is not cloneable; derive it from nn::Cloneable<{}> instead of nn::Module", name(), name());
@@ -82,6 +76,41 @@ std::shared_ptr<Module> Module::clone(const std::optional<Device>&) const {
 
 void Module::clone_(Module& other, const std::optional<Device>& device) {
   static_cast<void>(other.clone(device));
+}
+
+namespace {
+// While one lives, what this thread draws from the CPU's default generator comes from a stream of its own.
+class DrawAside {
+ public:
+  DrawAside() {
+    thread_local Generator stream;
+    before_ = tapir::detail::exchange_thread_generator(&stream);
+  }
+  ~DrawAside() { tapir::detail::exchange_thread_generator(before_); }
+  DrawAside(const DrawAside&) = delete;
+  DrawAside& operator=(const DrawAside&) = delete;
+
+ private:
+  Generator* before_;
+};
+}  // namespace
+
+std::shared_ptr<Module> detail::CloneableModule::clone(const std::optional<Device>& device) const {
+  const std::shared_ptr<CloneableModule> copy(copy_object());
+  copy->parameters_.clear();
+  copy->buffers_.clear();
+  copy->children_.clear();
+  copy->transient_buffers_.clear();
+  {
+    const DrawAside aside;
+    copy->reset();
+  }
+  copy->adopt_clones(*this, device);
+  return copy;
+}
+
+void detail::CloneableModule::clone_(Module& other, const std::optional<Device>& device) {
+  assign_object(*other.clone(device));  // assigned, so that handles to this module keep pointing at it
 }
 
 void Module::adopt_clones(const Module& original, const std::optional<Device>& device) {

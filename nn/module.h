@@ -30,6 +30,9 @@ class InputArchive;
 namespace tapir::nn {
 
 class Module;
+namespace detail {
+class CloneableModule;
+}
 using NamedTensors = OrderedDict<std::string, Tensor>;
 
 /// Holds parameters (which are trained), buffers (which are not, but are part of the state) and submodules,
@@ -190,19 +193,7 @@ class TAPIR_API Module : public std::enable_shared_from_this<Module> {
   OrderedDict<std::string, std::shared_ptr<Module>> children_;
 
  private:
-  template <class Derived>
-  friend class Cloneable;
-  /// While one lives, what this thread draws from the CPU's default generator comes from a stream of its own.
-  class TAPIR_API DrawAside {
-   public:
-    DrawAside();
-    ~DrawAside();
-    DrawAside(const DrawAside&) = delete;
-    DrawAside& operator=(const DrawAside&) = delete;
-
-   private:
-    Generator* before_;
-  };
+  friend class detail::CloneableModule;
   virtual void clone_(Module& other, const std::optional<Device>& device);
   void add_child(std::string name, std::shared_ptr<Module> module, bool replace);
   void state_into(NamedTensors& state, const std::string& prefix) const;
@@ -234,36 +225,49 @@ class TAPIR_API Module : public std::enable_shared_from_this<Module> {
   bool training_ = true;
 };
 
-/// Gives a module clone(): Derived puts the making of its parameters and submodules into reset(), which its
-/// constructor calls too. As in Python, a clone draws nothing from the default generator: a seed gives the
-/// same network whether layers are cloned or not.
-template <class Derived>
-class Cloneable : public Module {
+namespace detail {
+/// What Cloneable does without knowing the type.
+class TAPIR_API CloneableModule : public Module {
  public:
   using Module::Module;
   /// Makes parameters, buffers and submodules anew.
   virtual void reset() = 0;
-  std::shared_ptr<Module> clone(const std::optional<Device>& device = std::nullopt) const override {
-    auto copy = std::make_shared<Derived>(static_cast<const Derived&>(*this));
-    copy->parameters_.clear();
-    copy->buffers_.clear();
-    copy->children_.clear();
-    copy->transient_buffers_.clear();
-    {
-      const DrawAside aside;
-      copy->reset();
-    }
-    copy->adopt_clones(*this, device);
-    return copy;
-  }
+  std::shared_ptr<Module> clone(const std::optional<Device>& device = std::nullopt) const override;
 
  private:
-  void clone_(Module& other, const std::optional<Device>& device) final {
-    // Assigned, so that handles to this module keep pointing at it.
+  void clone_(Module& other, const std::optional<Device>& device) final;
+  // The copy constructor and the copy assignment of the type.
+  virtual CloneableModule* copy_object() const = 0;
+  virtual void assign_object(const Module& other) = 0;
+};
+}  // namespace detail
+
+/// Gives a module clone(): Derived puts the making of its parameters and submodules into reset(), which its
+/// constructor calls too. As in Python, a clone draws nothing from the default generator: a seed gives the
+/// same network whether layers are cloned or not.
+template <class Derived>
+class TAPIR_API Cloneable : public detail::CloneableModule {
+ public:
+  using CloneableModule::CloneableModule;
+
+ private:
+  CloneableModule* copy_object() const final { return new Derived(static_cast<const Derived&>(*this)); }
+  void assign_object(const Module& other) final {
     static_assert(std::is_copy_assignable_v<Derived>,
                   "Cloneable: the module must be copy-assignable (no const or reference members)");
-    static_cast<Derived&>(*this) = static_cast<const Derived&>(*other.clone(device));
+    static_cast<Derived&>(*this) = static_cast<const Derived&>(other);
   }
 };
 
 }  // namespace tapir::nn
+
+/// TAPIR_MODULE for Tapir's own modules: what Cloneable makes for them is compiled once, in nn/instances.cpp,
+/// and not in every file that includes the header.
+#define TAPIR_BUILTIN_MODULE(Name)     \
+  TAPIR_BUILTIN_CLONEABLE(Name##Impl); \
+  TAPIR_MODULE(Name)
+#ifdef TAPIR_INSTANTIATE_MODULES
+#define TAPIR_BUILTIN_CLONEABLE(ImplType) template class ::tapir::nn::Cloneable<ImplType>
+#else
+#define TAPIR_BUILTIN_CLONEABLE(ImplType) extern template class ::tapir::nn::Cloneable<ImplType>
+#endif

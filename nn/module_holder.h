@@ -29,6 +29,36 @@ struct ModuleType<T, true> {
 /// The module type behind a holder, or the type itself.
 template <class T>
 using module_type_t = typename ModuleType<T>::type;
+/// An argument that is neither a holder nor a pointer to its module. The order matters: std::shared_ptr of a
+/// module is left alone where it is a holder.
+template <class T, class Holder>
+concept NoHandle = !std::is_base_of_v<Holder, std::decay_t<T>> &&
+                   !std::is_convertible_v<T, std::shared_ptr<typename Holder::ContainedType>>;
+
+/// A std::shared_ptr<T> to those who use it, which costs the compiler little where nobody does: holders of
+/// all layers are in every program.
+template <class T>
+class SharedModule {
+ public:
+  SharedModule() = default;
+  SharedModule(std::nullptr_t) {}  // NOLINT
+  template <class P>
+  requires(!std::is_same_v<std::decay_t<P>, SharedModule> && std::is_convertible_v<P, std::shared_ptr<T>>)
+      SharedModule(P&& p)
+      : object_(std::shared_ptr<T>(std::forward<P>(p))) {}  // NOLINT
+  template <class U = T>
+  operator std::shared_ptr<U>() const {  // NOLINT
+    return std::static_pointer_cast<T>(object_);
+  }
+  T* get() const noexcept { return static_cast<T*>(object_.get()); }
+  T* operator->() const noexcept { return get(); }
+  T& operator*() const noexcept { return *get(); }
+  explicit operator bool() const noexcept { return object_ != nullptr; }
+  friend bool operator==(const SharedModule& p, std::nullptr_t) noexcept { return p.object_ == nullptr; }
+
+ private:
+  std::shared_ptr<void> object_;
+};
 }  // namespace detail
 
 /// Shared ownership of a module. `Linear fc(4, 5)` makes a LinearImpl; `Linear fc{nullptr}` is empty until
@@ -36,7 +66,7 @@ using module_type_t = typename ModuleType<T>::type;
 template <class Contained>
 class ModuleHolder : public detail::HolderBase {
  protected:
-  std::shared_ptr<Contained> impl_;
+  detail::SharedModule<Contained> impl_;
 
  public:
   using ContainedType = Contained;
@@ -45,22 +75,21 @@ class ModuleHolder : public detail::HolderBase {
   ModuleHolder(std::nullptr_t) {}  // NOLINT
   /// A module made from the arguments.
   template <class Head, class... Tail>
-  requires(!(sizeof...(Tail) == 0 &&
-             (std::is_base_of_v<ModuleHolder, std::decay_t<Head>> ||
-              std::is_convertible_v<Head, std::shared_ptr<Contained>>))) explicit ModuleHolder(Head&& head,
-                                                                                               Tail&&... tail)
-      : impl_(new Contained(std::forward<Head>(head), std::forward<Tail>(tail)...)) {}
+  requires(sizeof...(Tail) > 0 || detail::NoHandle<Head, ModuleHolder>)  //
+      explicit ModuleHolder(Head&& head, Tail&&... tail)
+      : impl_(std::shared_ptr<Contained>(
+            new Contained(std::forward<Head>(head), std::forward<Tail>(tail)...))) {}
   ModuleHolder(std::shared_ptr<Contained> module) : impl_(std::move(module)) {}  // NOLINT
 
   explicit operator bool() const noexcept { return impl_ != nullptr; }
-  bool is_empty() const noexcept { return impl_ == nullptr; }
+  bool is_empty() const noexcept { return !impl_; }
   Contained* operator->() const { return get(); }
   Contained& operator*() const { return *get(); }
   Contained* get() const {
-    if (TAPIR_UNLIKELY(impl_ == nullptr)) detail::empty_holder_failure();
+    if (TAPIR_UNLIKELY(!impl_)) detail::empty_holder_failure();
     return impl_.get();
   }
-  const std::shared_ptr<Contained>& ptr() const {
+  std::shared_ptr<Contained> ptr() const {
     get();
     return impl_;
   }

@@ -8,6 +8,29 @@
 
 namespace tapir::nn::detail {
 
+template <class H>
+unsigned ModuleHooks::add(List<H>& list, H hook) {
+  list.emplace_back(next_++, std::move(hook));
+  return next_ - 1;
+}
+unsigned ModuleHooks::add_forward_pre(One hook) { return add(forward_pre_, std::move(hook)); }
+unsigned ModuleHooks::add_forward(Two hook) { return add(forward_, std::move(hook)); }
+unsigned ModuleHooks::add_backward_pre(One hook) { return add(backward_pre_, std::move(hook)); }
+unsigned ModuleHooks::add_backward(Two hook) { return add(backward_, std::move(hook)); }
+
+ModuleHooksOwner::ModuleHooksOwner(const ModuleHooksOwner& other)
+    : hooks_(other.hooks_ ? new ModuleHooks(*other.hooks_) : nullptr) {}
+ModuleHooksOwner& ModuleHooksOwner::operator=(const ModuleHooksOwner& other) {
+  ModuleHooksOwner copy(other);
+  std::swap(hooks_, copy.hooks_);
+  return *this;
+}
+ModuleHooksOwner::~ModuleHooksOwner() { delete hooks_; }
+ModuleHooks& ModuleHooksOwner::make() {
+  if (!hooks_) hooks_ = new ModuleHooks;
+  return *hooks_;
+}
+
 namespace {
 
 void replace(TensorVector& tensors, TensorVector by, const Module& module, const char* kind) {

@@ -37,10 +37,10 @@ class TAPIR_API ModuleHooks {
  public:
   using One = std::function<TensorVector(Module&, const TensorVector&)>;
   using Two = std::function<TensorVector(Module&, const TensorVector&, const TensorVector&)>;
-  unsigned add_forward_pre(One hook) { return add(forward_pre_, std::move(hook)); }
-  unsigned add_forward(Two hook) { return add(forward_, std::move(hook)); }
-  unsigned add_backward_pre(One hook) { return add(backward_pre_, std::move(hook)); }
-  unsigned add_backward(Two hook) { return add(backward_, std::move(hook)); }
+  unsigned add_forward_pre(One hook);
+  unsigned add_forward(Two hook);
+  unsigned add_backward_pre(One hook);
+  unsigned add_backward(Two hook);
   bool remove(unsigned handle);
 
   /// What happens around one forward. The hooks that it was begun with are those of its backward too.
@@ -53,10 +53,7 @@ class TAPIR_API ModuleHooks {
   template <class H>
   using List = std::vector<std::pair<unsigned, H>>;
   template <class H>
-  unsigned add(List<H>& list, H hook) {
-    list.emplace_back(next_++, std::move(hook));
-    return next_ - 1;
-  }
+  unsigned add(List<H>& list, H hook);
   List<One> forward_pre_, backward_pre_;
   List<Two> forward_, backward_;
   unsigned next_ = 0;
@@ -66,19 +63,14 @@ class TAPIR_API ModuleHooks {
 class TAPIR_API ModuleHooksOwner {
  public:
   ModuleHooksOwner() = default;
-  ModuleHooksOwner(const ModuleHooksOwner& o) : hooks_(o.hooks_ ? new ModuleHooks(*o.hooks_) : nullptr) {}
-  ModuleHooksOwner& operator=(const ModuleHooksOwner& o) {
-    if (this != &o) hooks_.reset(o.hooks_ ? new ModuleHooks(*o.hooks_) : nullptr);
-    return *this;
-  }
-  ModuleHooks* get() const { return hooks_.get(); }
-  ModuleHooks& make() {
-    if (!hooks_) hooks_.reset(new ModuleHooks);
-    return *hooks_;
-  }
+  ModuleHooksOwner(const ModuleHooksOwner& other);
+  ModuleHooksOwner& operator=(const ModuleHooksOwner& other);
+  ~ModuleHooksOwner();
+  ModuleHooks* get() const { return hooks_; }
+  ModuleHooks& make();
 
  private:
-  std::unique_ptr<ModuleHooks> hooks_;
+  ModuleHooks* hooks_ = nullptr;
 };
 
 /// An argument on its way to forward: a copy where it holds tensors, which hooks may replace.

@@ -29,7 +29,7 @@ class TAPIR_API LayerNormImpl : public Cloneable<LayerNormImpl> {
   LayerNormOptions options;
   Tensor weight, bias;
 };
-TAPIR_MODULE(LayerNorm);
+TAPIR_BUILTIN_MODULE(LayerNorm);
 
 struct GroupNormOptions {
   GroupNormOptions(int64_t num_groups, int64_t num_channels)
@@ -54,7 +54,7 @@ class TAPIR_API GroupNormImpl : public Cloneable<GroupNormImpl> {
   GroupNormOptions options;
   Tensor weight, bias;
 };
-TAPIR_MODULE(GroupNorm);
+TAPIR_BUILTIN_MODULE(GroupNorm);
 
 namespace functional {
 struct LayerNormFuncOptions {

@@ -1,7 +1,6 @@
 // OrderedDict: keys and values in the order of insertion, found by key in O(log n).
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -147,9 +146,19 @@ class OrderedDict {
   }
 
  private:
+  // Where in order_ the key is, or belongs.
   std::vector<uint32_t>::iterator place(const Key& key) noexcept {
-    return std::lower_bound(order_.begin(), order_.end(), key,
-                            [this](uint32_t i, const Key& k) { return items_[i].key() < k; });
+    auto first = order_.begin();
+    for (auto n = order_.size(); n > 0;) {
+      const auto half = n / 2;
+      if (const auto middle = first + static_cast<std::ptrdiff_t>(half); items_[*middle].key() < key) {
+        first = middle + 1;
+        n -= half + 1;
+      } else {
+        n = half;
+      }
+    }
+    return first;
   }
   [[noreturn]] void fail(const Key& key, const char* problem) const {
     if constexpr (requires { key.c_str(); })

@@ -333,4 +333,25 @@ std::tuple<PackedSequence, Tensor> GRUImpl::forward_with_packed_input(const Pack
   return {std::move(y), std::move(h)};
 }
 
+// --- what may be left out when they are called through AnyModule ---
+
+std::vector<std::pair<size_t, AnyValue>> RNNCellImpl::forward_default_args_() {
+  return {{1, AnyValue(Tensor())}};
+}
+std::vector<std::pair<size_t, AnyValue>> LSTMCellImpl::forward_default_args_() {
+  return {{1, AnyValue(std::optional<State>())}};
+}
+std::vector<std::pair<size_t, AnyValue>> GRUCellImpl::forward_default_args_() {
+  return {{1, AnyValue(Tensor())}};
+}
+std::vector<std::pair<size_t, AnyValue>> RNNImpl::forward_default_args_() {
+  return {{1, AnyValue(Tensor())}};
+}
+std::vector<std::pair<size_t, AnyValue>> LSTMImpl::forward_default_args_() {
+  return {{1, AnyValue(std::optional<State>())}};
+}
+std::vector<std::pair<size_t, AnyValue>> GRUImpl::forward_default_args_() {
+  return {{1, AnyValue(Tensor())}};
+}
+
 }  // namespace tapir::nn

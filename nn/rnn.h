@@ -63,14 +63,15 @@ class TAPIR_API RNNCellImpl : public detail::RNNCellImplBase<RNNCellImpl> {
   explicit RNNCellImpl(const RNNCellOptions& options);
   /// input (B, I) or (I); hx (B, H) or (H), zeros by default. Returns the next state.
   Tensor forward(const Tensor& input, Tensor hx = {});
-  TAPIR_FORWARD_HAS_DEFAULT_ARGS({1, AnyValue(Tensor())});
+  static std::vector<std::pair<size_t, AnyValue>> forward_default_args_();
 
   RNNCellOptions options;
 
  protected:
   std::string nonlinearity_text() const override;
 };
-TAPIR_MODULE(RNNCell);
+extern template class detail::RNNCellImplBase<RNNCellImpl>;
+TAPIR_BUILTIN_MODULE(RNNCell);
 
 struct LSTMCellOptions {
   LSTMCellOptions(int64_t input_size, int64_t hidden_size)
@@ -89,11 +90,12 @@ class TAPIR_API LSTMCellImpl : public detail::RNNCellImplBase<LSTMCellImpl> {
   explicit LSTMCellImpl(const LSTMCellOptions& options);
   /// input (B, I) or (I); hx = (h, c), each (B, H) or (H), zeros by default. Returns the next (h, c).
   State forward(const Tensor& input, const std::optional<State>& hx = std::nullopt);
-  TAPIR_FORWARD_HAS_DEFAULT_ARGS({1, AnyValue(std::optional<State>())});
+  static std::vector<std::pair<size_t, AnyValue>> forward_default_args_();
 
   LSTMCellOptions options;
 };
-TAPIR_MODULE(LSTMCell);
+extern template class detail::RNNCellImplBase<LSTMCellImpl>;
+TAPIR_BUILTIN_MODULE(LSTMCell);
 
 struct GRUCellOptions {
   GRUCellOptions(int64_t input_size, int64_t hidden_size)
@@ -111,11 +113,12 @@ class TAPIR_API GRUCellImpl : public detail::RNNCellImplBase<GRUCellImpl> {
   explicit GRUCellImpl(const GRUCellOptions& options);
   /// input (B, I) or (I); hx (B, H) or (H), zeros by default. Returns the next state.
   Tensor forward(const Tensor& input, Tensor hx = {});
-  TAPIR_FORWARD_HAS_DEFAULT_ARGS({1, AnyValue(Tensor())});
+  static std::vector<std::pair<size_t, AnyValue>> forward_default_args_();
 
   GRUCellOptions options;
 };
-TAPIR_MODULE(GRUCell);
+extern template class detail::RNNCellImplBase<GRUCellImpl>;
+TAPIR_BUILTIN_MODULE(GRUCell);
 
 // --- layers ---
 
@@ -187,13 +190,14 @@ class TAPIR_API RNNImpl : public detail::RNNImplBase<RNNImpl> {
   explicit RNNImpl(const RNNOptions& options);
   /// Returns (output, h_n); an undefined hx stands for zeros. Sizes as those of LSTM.
   std::tuple<Tensor, Tensor> forward(const Tensor& input, Tensor hx = {});
-  TAPIR_FORWARD_HAS_DEFAULT_ARGS({1, AnyValue(Tensor())});
+  static std::vector<std::pair<size_t, AnyValue>> forward_default_args_();
   std::tuple<utils::rnn::PackedSequence, Tensor> forward_with_packed_input(
       const utils::rnn::PackedSequence& input, Tensor hx = {});
 
   RNNOptions options;
 };
-TAPIR_MODULE(RNN);
+extern template class detail::RNNImplBase<RNNImpl>;
+TAPIR_BUILTIN_MODULE(RNN);
 
 struct LSTMOptions {
   LSTMOptions(int64_t input_size, int64_t hidden_size) : input_size_(input_size), hidden_size_(hidden_size) {}
@@ -217,14 +221,15 @@ class TAPIR_API LSTMImpl : public detail::RNNImplBase<LSTMImpl> {
   /// B, P) and (num_layers * D, B, H) (without B for one sequence), zeros by default, where P is proj_size,
   /// or H. Returns (output (T, B, D * P), (h_n, c_n)).
   std::tuple<Tensor, State> forward(const Tensor& input, const std::optional<State>& hx = std::nullopt);
-  TAPIR_FORWARD_HAS_DEFAULT_ARGS({1, AnyValue(std::optional<State>())});
+  static std::vector<std::pair<size_t, AnyValue>> forward_default_args_();
   /// The same for packed sequences; states are in the original order of the sequences.
   std::tuple<utils::rnn::PackedSequence, State> forward_with_packed_input(
       const utils::rnn::PackedSequence& input, const std::optional<State>& hx = std::nullopt);
 
   LSTMOptions options;
 };
-TAPIR_MODULE(LSTM);
+extern template class detail::RNNImplBase<LSTMImpl>;
+TAPIR_BUILTIN_MODULE(LSTM);
 
 struct GRUOptions {
   GRUOptions(int64_t input_size, int64_t hidden_size) : input_size_(input_size), hidden_size_(hidden_size) {}
@@ -244,12 +249,13 @@ class TAPIR_API GRUImpl : public detail::RNNImplBase<GRUImpl> {
   explicit GRUImpl(const GRUOptions& options);
   /// Returns (output, h_n); an undefined hx stands for zeros. Sizes as those of LSTM.
   std::tuple<Tensor, Tensor> forward(const Tensor& input, Tensor hx = {});
-  TAPIR_FORWARD_HAS_DEFAULT_ARGS({1, AnyValue(Tensor())});
+  static std::vector<std::pair<size_t, AnyValue>> forward_default_args_();
   std::tuple<utils::rnn::PackedSequence, Tensor> forward_with_packed_input(
       const utils::rnn::PackedSequence& input, Tensor hx = {});
 
   GRUOptions options;
 };
-TAPIR_MODULE(GRU);
+extern template class detail::RNNImplBase<GRUImpl>;
+TAPIR_BUILTIN_MODULE(GRU);
 
 }  // namespace tapir::nn

@@ -110,6 +110,7 @@ class TAPIR_API SequentialImpl : public Cloneable<SequentialImpl> {
   std::vector<AnyModule> modules_;
   bool all_map_ = false;  // every module maps a Tensor to a Tensor, and there is one
 };
+TAPIR_BUILTIN_CLONEABLE(SequentialImpl);
 
 /// Holder of SequentialImpl.
 class Sequential : public ModuleHolder<SequentialImpl> {

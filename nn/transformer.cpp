@@ -226,4 +226,23 @@ Tensor TransformerImpl::generate_square_subsequent_mask(int64_t size) {
   return where(seen, raw::full({}, 0, get_default_dtype()), Scalar(-std::numeric_limits<double>::infinity()));
 }
 
+// --- what may be left out when they are called through AnyModule ---
+
+std::vector<std::pair<size_t, AnyValue>> TransformerEncoderLayerImpl::forward_default_args_() {
+  return {{1, AnyValue(Tensor())}, {2, AnyValue(Tensor())}};
+}
+std::vector<std::pair<size_t, AnyValue>> TransformerDecoderLayerImpl::forward_default_args_() {
+  return {{2, AnyValue(Tensor())}, {3, AnyValue(Tensor())}, {4, AnyValue(Tensor())}, {5, AnyValue(Tensor())}};
+}
+std::vector<std::pair<size_t, AnyValue>> TransformerEncoderImpl::forward_default_args_() {
+  return {{1, AnyValue(Tensor())}, {2, AnyValue(Tensor())}};
+}
+std::vector<std::pair<size_t, AnyValue>> TransformerDecoderImpl::forward_default_args_() {
+  return {{2, AnyValue(Tensor())}, {3, AnyValue(Tensor())}, {4, AnyValue(Tensor())}, {5, AnyValue(Tensor())}};
+}
+std::vector<std::pair<size_t, AnyValue>> TransformerImpl::forward_default_args_() {
+  return {{2, AnyValue(Tensor())}, {3, AnyValue(Tensor())}, {4, AnyValue(Tensor())},
+          {5, AnyValue(Tensor())}, {6, AnyValue(Tensor())}, {7, AnyValue(Tensor())}};
+}
+
 }  // namespace tapir::nn

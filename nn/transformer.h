@@ -48,7 +48,7 @@ class TAPIR_API TransformerEncoderLayerImpl : public Cloneable<TransformerEncode
   void pretty_print(std::ostream& stream) const override;
   /// Masks as in MultiheadAttention.
   Tensor forward(const Tensor& src, const Tensor& src_mask = {}, const Tensor& src_key_padding_mask = {});
-  TAPIR_FORWARD_HAS_DEFAULT_ARGS({1, AnyValue(Tensor())}, {2, AnyValue(Tensor())});
+  static std::vector<std::pair<size_t, AnyValue>> forward_default_args_();
 
   TransformerEncoderLayerOptions options;
   MultiheadAttention self_attn = nullptr;
@@ -58,7 +58,7 @@ class TAPIR_API TransformerEncoderLayerImpl : public Cloneable<TransformerEncode
   LayerNorm norm1 = nullptr, norm2 = nullptr;
   Dropout dropout1 = nullptr, dropout2 = nullptr;
 };
-TAPIR_MODULE(TransformerEncoderLayer);
+TAPIR_BUILTIN_MODULE(TransformerEncoderLayer);
 
 /// The same with attention to the encoder's result, `memory`, in between.
 class TAPIR_API TransformerDecoderLayerImpl : public Cloneable<TransformerDecoderLayerImpl> {
@@ -71,8 +71,7 @@ class TAPIR_API TransformerDecoderLayerImpl : public Cloneable<TransformerDecode
   Tensor forward(const Tensor& tgt, const Tensor& memory, const Tensor& tgt_mask = {},
                  const Tensor& memory_mask = {}, const Tensor& tgt_key_padding_mask = {},
                  const Tensor& memory_key_padding_mask = {});
-  TAPIR_FORWARD_HAS_DEFAULT_ARGS({2, AnyValue(Tensor())}, {3, AnyValue(Tensor())}, {4, AnyValue(Tensor())},
-                                 {5, AnyValue(Tensor())});
+  static std::vector<std::pair<size_t, AnyValue>> forward_default_args_();
 
   TransformerDecoderLayerOptions options;
   MultiheadAttention self_attn = nullptr, multihead_attn = nullptr;
@@ -82,7 +81,7 @@ class TAPIR_API TransformerDecoderLayerImpl : public Cloneable<TransformerDecode
   LayerNorm norm1 = nullptr, norm2 = nullptr, norm3 = nullptr;
   Dropout dropout1 = nullptr, dropout2 = nullptr, dropout3 = nullptr;
 };
-TAPIR_MODULE(TransformerDecoderLayer);
+TAPIR_BUILTIN_MODULE(TransformerDecoderLayer);
 
 struct TransformerEncoderOptions {
   /// num_layers copies of the layer.
@@ -104,13 +103,13 @@ class TAPIR_API TransformerEncoderImpl : public Cloneable<TransformerEncoderImpl
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
   Tensor forward(const Tensor& src, const Tensor& src_mask = {}, const Tensor& src_key_padding_mask = {});
-  TAPIR_FORWARD_HAS_DEFAULT_ARGS({1, AnyValue(Tensor())}, {2, AnyValue(Tensor())});
+  static std::vector<std::pair<size_t, AnyValue>> forward_default_args_();
 
   TransformerEncoderOptions options;
   ModuleList layers = nullptr;
   AnyModule norm;
 };
-TAPIR_MODULE(TransformerEncoder);
+TAPIR_BUILTIN_MODULE(TransformerEncoder);
 
 struct TransformerDecoderOptions {
   TransformerDecoderOptions(TransformerDecoderLayer decoder_layer, int64_t num_layers)
@@ -133,14 +132,13 @@ class TAPIR_API TransformerDecoderImpl : public Cloneable<TransformerDecoderImpl
   Tensor forward(const Tensor& tgt, const Tensor& memory, const Tensor& tgt_mask = {},
                  const Tensor& memory_mask = {}, const Tensor& tgt_key_padding_mask = {},
                  const Tensor& memory_key_padding_mask = {});
-  TAPIR_FORWARD_HAS_DEFAULT_ARGS({2, AnyValue(Tensor())}, {3, AnyValue(Tensor())}, {4, AnyValue(Tensor())},
-                                 {5, AnyValue(Tensor())});
+  static std::vector<std::pair<size_t, AnyValue>> forward_default_args_();
 
   TransformerDecoderOptions options;
   ModuleList layers = nullptr;
   AnyModule norm;
 };
-TAPIR_MODULE(TransformerDecoder);
+TAPIR_BUILTIN_MODULE(TransformerDecoder);
 
 struct TransformerOptions {
   TransformerOptions() = default;
@@ -177,14 +175,13 @@ class TAPIR_API TransformerImpl : public Cloneable<TransformerImpl> {
                  const Tensor& tgt_mask = {}, const Tensor& memory_mask = {},
                  const Tensor& src_key_padding_mask = {}, const Tensor& tgt_key_padding_mask = {},
                  const Tensor& memory_key_padding_mask = {});
-  TAPIR_FORWARD_HAS_DEFAULT_ARGS({2, AnyValue(Tensor())}, {3, AnyValue(Tensor())}, {4, AnyValue(Tensor())},
-                                 {5, AnyValue(Tensor())}, {6, AnyValue(Tensor())}, {7, AnyValue(Tensor())});
+  static std::vector<std::pair<size_t, AnyValue>> forward_default_args_();
   /// (size, size): 0 on and below the diagonal, -inf above it.
   static Tensor generate_square_subsequent_mask(int64_t size);
 
   TransformerOptions options;
   AnyModule encoder, decoder;
 };
-TAPIR_MODULE(Transformer);
+TAPIR_BUILTIN_MODULE(Transformer);
 
 }  // namespace tapir::nn

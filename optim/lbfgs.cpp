@@ -245,9 +245,7 @@ void remember(LBFGSParamState& s, const Tensor& g, int64_t history_size) {
   const double ys = inner(y, step);
   if (!(ys > 1e-10)) return;
   while (static_cast<int64_t>(s.old_dirs().size()) >= history_size) {
-    s.old_dirs().pop_front();
-    s.old_stps().pop_front();
-    s.ro().pop_front();
+    for (auto* list : {&s.old_dirs(), &s.old_stps(), &s.ro()}) list->erase(list->begin());
   }
   s.old_dirs().push_back(y);
   s.old_stps().push_back(step);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,9 +35,9 @@ class TAPIR_API LBFGSParamState : public OptimizerCloneableParamState<LBFGSParam
   TAPIR_ARG(Tensor, d);                ///< its direction
   TAPIR_ARG(Tensor, H_diag);           ///< scale of the first estimate of the inverse Hessian, no dimensions
   TAPIR_ARG(Tensor, prev_flat_grad);   ///< gradient before it
-  TAPIR_ARG(std::deque<Tensor>, old_dirs);            ///< differences of gradients, y
-  TAPIR_ARG(std::deque<Tensor>, old_stps);            ///< and of parameters, s
-  TAPIR_ARG(std::deque<Tensor>, ro);                  ///< 1 / (y . s), no dimensions
+  TAPIR_ARG(std::vector<Tensor>, old_dirs);           ///< differences of gradients, y
+  TAPIR_ARG(std::vector<Tensor>, old_stps);           ///< and of parameters, s
+  TAPIR_ARG(std::vector<Tensor>, ro);                 ///< 1 / (y . s), no dimensions
   TAPIR_ARG(std::optional<std::vector<Tensor>>, al);  ///< of the last iteration; not saved, since made anew
 
  public:

@@ -25,7 +25,7 @@ void FieldVisitor::field(const char* name, bool& value) {
 }
 
 void FieldVisitor::field(const char* name, Tensor& value, IntArrayRef) { field(name, value); }
-void FieldVisitor::field(const char* name, std::deque<Tensor>& values, IntArrayRef sizes) {
+void FieldVisitor::field(const char* name, std::vector<Tensor>& values, IntArrayRef sizes) {
   for (size_t i = 0;; ++i) {
     Tensor value = i < values.size() ? values[i] : Tensor();
     field(fmt::format("{}.{}", name, i).c_str(), value, sizes);

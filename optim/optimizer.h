@@ -1,7 +1,6 @@
 // Optimizer: updates parameters from their gradients; groups of parameters with options of their own.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -32,7 +31,7 @@ class TAPIR_API FieldVisitor {
   /// A tensor of these sizes; goes through the form above.
   virtual void field(const char* name, Tensor& value, IntArrayRef sizes);
   /// Tensors of these sizes, as "name.0", "name.1" and so on up to the first that is undefined.
-  void field(const char* name, std::deque<Tensor>& values, IntArrayRef sizes);
+  void field(const char* name, std::vector<Tensor>& values, IntArrayRef sizes);
   /// Numbers, as "name.0", "name.1" and so on.
   void field(const char* name, std::vector<double>& values);
 };
@@ -50,7 +49,7 @@ template <class Derived>
 class OptimizerCloneableParamState : public OptimizerParamState {
  public:
   std::unique_ptr<OptimizerParamState> clone() const override {
-    return std::make_unique<Derived>(static_cast<const Derived&>(*this));
+    return std::unique_ptr<OptimizerParamState>(new Derived(static_cast<const Derived&>(*this)));
   }
 };
 
@@ -74,7 +73,7 @@ template <class Derived>
 class OptimizerCloneableOptions : public OptimizerOptions {
  public:
   std::unique_ptr<OptimizerOptions> clone() const override {
-    return std::make_unique<Derived>(static_cast<const Derived&>(*this));
+    return std::unique_ptr<OptimizerOptions>(new Derived(static_cast<const Derived&>(*this)));
   }
   double get_lr() const override {
     if constexpr (requires(const Derived& d) { double(d.lr()); }) {

@@ -291,14 +291,14 @@ class TAPIR_API Tensor {
   TAPIR_METHOD Tensor where(const Tensor& condition, const Scalar& other) const;
   TAPIR_METHOD Tensor lerp(const Tensor& end, const Scalar& weight) const;
   TAPIR_METHOD Tensor lerp(const Tensor& end, const Tensor& weight) const;
-  TAPIR_METHOD Tensor& lerp_(const Tensor& end, const Scalar& weight);
-  TAPIR_METHOD Tensor& lerp_(const Tensor& end, const Tensor& weight);
+  Tensor& lerp_(const Tensor& end, const Scalar& weight);
+  Tensor& lerp_(const Tensor& end, const Tensor& weight);
   TAPIR_METHOD Tensor addcmul(const Tensor& a, const Tensor& b, const Scalar& value = 1) const;
-  TAPIR_METHOD Tensor& addcmul_(const Tensor& a, const Tensor& b, const Scalar& value = 1);
+  Tensor& addcmul_(const Tensor& a, const Tensor& b, const Scalar& value = 1);
   TAPIR_METHOD Tensor addcdiv(const Tensor& a, const Tensor& b, const Scalar& value = 1) const;
-  TAPIR_METHOD Tensor& addcdiv_(const Tensor& a, const Tensor& b, const Scalar& value = 1);
+  Tensor& addcdiv_(const Tensor& a, const Tensor& b, const Scalar& value = 1);
   TAPIR_METHOD Tensor masked_fill(const Tensor& mask, const Scalar& value) const;
-  TAPIR_METHOD Tensor& masked_fill_(const Tensor& mask, const Scalar& value);
+  Tensor& masked_fill_(const Tensor& mask, const Scalar& value);
   TAPIR_METHOD bool equal(const Tensor& other) const;
   TAPIR_METHOD Tensor isclose(const Tensor& other, double rtol = 1e-5, double atol = 1e-8,
                               bool equal_nan = false) const;

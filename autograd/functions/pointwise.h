@@ -264,35 +264,14 @@ TAPIR_METHOD Tensor Tensor::lerp(const Tensor& end, const Scalar& weight) const 
 TAPIR_METHOD Tensor Tensor::lerp(const Tensor& end, const Tensor& weight) const {
   return tapir::lerp(*this, end, weight);
 }
-TAPIR_METHOD Tensor& Tensor::lerp_(const Tensor& end, const Scalar& weight) {
-  detail::assign_inplace(*this, "lerp_", [&](const Tensor& x) { return tapir::lerp(x, end, weight); });
-  return *this;
-}
-TAPIR_METHOD Tensor& Tensor::lerp_(const Tensor& end, const Tensor& weight) {
-  detail::assign_inplace(*this, "lerp_", [&](const Tensor& x) { return tapir::lerp(x, end, weight); });
-  return *this;
-}
 TAPIR_METHOD Tensor Tensor::addcmul(const Tensor& a, const Tensor& b, const Scalar& value) const {
   return tapir::addcmul(*this, a, b, value);
-}
-TAPIR_METHOD Tensor& Tensor::addcmul_(const Tensor& a, const Tensor& b, const Scalar& value) {
-  detail::assign_inplace(*this, "addcmul_", [&](const Tensor& x) { return tapir::addcmul(x, a, b, value); });
-  return *this;
 }
 TAPIR_METHOD Tensor Tensor::addcdiv(const Tensor& a, const Tensor& b, const Scalar& value) const {
   return tapir::addcdiv(*this, a, b, value);
 }
-TAPIR_METHOD Tensor& Tensor::addcdiv_(const Tensor& a, const Tensor& b, const Scalar& value) {
-  detail::assign_inplace(*this, "addcdiv_", [&](const Tensor& x) { return tapir::addcdiv(x, a, b, value); });
-  return *this;
-}
 TAPIR_METHOD Tensor Tensor::masked_fill(const Tensor& mask, const Scalar& value) const {
   return tapir::masked_fill(*this, mask, value);
-}
-TAPIR_METHOD Tensor& Tensor::masked_fill_(const Tensor& mask, const Scalar& value) {
-  detail::assign_inplace(*this, "masked_fill_",
-                         [&](const Tensor& x) { return tapir::masked_fill(x, mask, value); });
-  return *this;
 }
 
 TAPIR_METHOD Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }

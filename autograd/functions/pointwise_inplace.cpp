@@ -205,4 +205,33 @@ TAPIR_WITH_ALPHA(Scalar)
 #undef TAPIR_WITH_ALPHA
 Tensor Tensor::positive() const { return tapir::positive(*this); }
 
+// --- methods ---
+
+Tensor& Tensor::lerp_(const Tensor& end, const Scalar& weight) {
+  CallSite site(TAPIR_HERE);
+  detail::assign_inplace(*this, "lerp_", [&](const Tensor& x) { return tapir::lerp(x, end, weight); });
+  return *this;
+}
+Tensor& Tensor::lerp_(const Tensor& end, const Tensor& weight) {
+  CallSite site(TAPIR_HERE);
+  detail::assign_inplace(*this, "lerp_", [&](const Tensor& x) { return tapir::lerp(x, end, weight); });
+  return *this;
+}
+Tensor& Tensor::addcmul_(const Tensor& a, const Tensor& b, const Scalar& value) {
+  CallSite site(TAPIR_HERE);
+  detail::assign_inplace(*this, "addcmul_", [&](const Tensor& x) { return tapir::addcmul(x, a, b, value); });
+  return *this;
+}
+Tensor& Tensor::addcdiv_(const Tensor& a, const Tensor& b, const Scalar& value) {
+  CallSite site(TAPIR_HERE);
+  detail::assign_inplace(*this, "addcdiv_", [&](const Tensor& x) { return tapir::addcdiv(x, a, b, value); });
+  return *this;
+}
+Tensor& Tensor::masked_fill_(const Tensor& mask, const Scalar& value) {
+  CallSite site(TAPIR_HERE);
+  detail::assign_inplace(*this, "masked_fill_",
+                         [&](const Tensor& x) { return tapir::masked_fill(x, mask, value); });
+  return *this;
+}
+
 }  // namespace tapir

@@ -199,7 +199,8 @@ CsvTable CsvTable::from_text(std::string_view text, const CsvOptions& options, c
     const std::string column = options.header() ? std::string(fields.at(0, c)) : std::to_string(c);
     TAPIR_CHECK_AS(IOError, !table.contains(column), "CsvTable: {}:{}: two columns are named \"{}\"", name,
                    fields.lines[0], shown(column));
-    const auto type = options.types().find(column);
+    const auto type = std::find_if(options.types().begin(), options.types().end(),
+                                   [&](const auto& t) { return t.first == column; });
     table.columns_.push_back(
         ColumnReader(fields, first, c, options)
             .read(type == options.types().end() ? std::nullopt : std::optional(type->second), column, name));

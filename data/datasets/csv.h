@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "tapir/data/dataset.h"
@@ -24,7 +24,7 @@ struct TAPIR_API CsvOptions {
   TAPIR_ARG(std::vector<std::string>, missing) = {"", "NA", "N/A", "nan", "NaN", "null", "NULL"};
   /// The types of columns by name. Others get the first of integer, real and text that takes all their
   /// values; a column of integers of which some are missing is real.
-  using Types = std::unordered_map<std::string, ColumnType>;
+  using Types = std::vector<std::pair<std::string, ColumnType>>;
   TAPIR_ARG(Types, types);
   /// For CSV: the column of the targets; "" for the last one.
   TAPIR_ARG(std::string, target);

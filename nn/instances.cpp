@@ -1,0 +1,15 @@
+// What Cloneable makes for each of Tapir's modules.
+#define TAPIR_INSTANTIATE_MODULES
+#include "tapir/nn/activation.h"
+#include "tapir/nn/adaptive.h"
+#include "tapir/nn/attention.h"
+#include "tapir/nn/containers.h"
+#include "tapir/nn/conv.h"
+#include "tapir/nn/dropout.h"
+#include "tapir/nn/embedding.h"
+#include "tapir/nn/linear.h"
+#include "tapir/nn/loss.h"
+#include "tapir/nn/normalization.h"
+#include "tapir/nn/rnn.h"
+#include "tapir/nn/sequential.h"
+#include "tapir/nn/transformer.h"
