@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "tapir/tensor/incomplete_gamma.h"
 #include "tapir/tensor/macros.h"
 #include "tapir/tensor/special.h"
 
@@ -106,6 +107,8 @@ TAPIR_SPECIAL_FUNCTION(i1e)
   }                                                                                                     \
   TAPIR_HD double name(double a, double b) { return special_functions::name(a, b); }
 TAPIR_SPECIAL_FUNCTION_2(zeta)
+TAPIR_SPECIAL_FUNCTION_2(igamma)
+TAPIR_SPECIAL_FUNCTION_2(igammac)
 TAPIR_SPECIAL_FUNCTION_2(polygamma)
 #undef TAPIR_SPECIAL_FUNCTION_2
 TAPIR_HD float pow(float x, float y) { return ::powf(x, y); }

@@ -227,8 +227,9 @@ struct GatherArgs {
 };
 /// How a scattered value meets the one in its place. Minimum and Maximum let NaN win.
 enum class ScatterMode : uint8_t { Set, Add, Multiply, Minimum, Maximum };
-/// The transpose of gather: dst[o][index[o][i][j]][j] meets src[o][i][j], in ascending i; Add may form sums of
-/// parts first, which depend on the sizes alone. Where src is null, `value` stands for each of its elements.
+/// The transpose of gather: dst[o][index[o][i][j]][j] meets src[o][i][j], in ascending i; Add may form sums
+/// of parts first, which depend on the sizes alone. Where src is null, `value` stands for each of its
+/// elements.
 struct ScatterArgs {
   ScatterMode mode;
   DType dtype;

@@ -122,6 +122,10 @@ class TAPIR_API Tensor {
   TensorOptions options() const { return TensorOptions(dtype()).device(device()); }
   Storage storage() const { return Storage(checked().storage); }
   bool has_storage() const { return defined(); }
+  /// Whether both show the same storage.
+  bool is_alias_of(const Tensor& other) const { return storage().is_alias_of(other.storage()); }
+  /// Whether both show the same part of the same storage with the same sizes and strides.
+  bool is_set_to(const Tensor& other) const;
 
   /// Address of the first element. The typed form throws DTypeError where T is not the dtype.
   void* data_ptr() const { return checked().data; }
@@ -271,6 +275,8 @@ class TAPIR_API Tensor {
   Tensor div(const Scalar& other, std::optional<std::string_view> rounding_mode) const;
   Tensor& div_(const Tensor& other, std::optional<std::string_view> rounding_mode);
   Tensor& div_(const Scalar& other, std::optional<std::string_view> rounding_mode);
+  Tensor& divide_(const Tensor& other, std::optional<std::string_view> rounding_mode);
+  Tensor& divide_(const Scalar& other, std::optional<std::string_view> rounding_mode);
   Tensor divide(const Tensor& other, std::optional<std::string_view> rounding_mode) const;
   Tensor divide(const Scalar& other, std::optional<std::string_view> rounding_mode) const;
   Tensor round(int64_t decimals) const;
@@ -287,6 +293,8 @@ class TAPIR_API Tensor {
   Tensor& polygamma_(int64_t n);
   Tensor mvlgamma(int64_t p) const;
   Tensor& mvlgamma_(int64_t p);
+  std::tuple<Tensor, Tensor> frexp() const;
+  Tensor angle() const;
   TAPIR_METHOD Tensor where(const Tensor& condition, const Tensor& other) const;
   TAPIR_METHOD Tensor where(const Tensor& condition, const Scalar& other) const;
   TAPIR_METHOD Tensor lerp(const Tensor& end, const Scalar& weight) const;
@@ -373,6 +381,9 @@ class TAPIR_API Tensor {
 
   // views
   TAPIR_METHOD Tensor view(IntArrayRef sizes) const;
+  /// The same memory read as another dtype; the last dimension shrinks or grows where the sizes of the
+  /// elements differ. No gradient goes through it. Throws ShapeError where it or a stride does not divide.
+  Tensor view(DType dtype) const;
   TAPIR_METHOD Tensor view_as(const Tensor& other) const;
   TAPIR_METHOD Tensor reshape(IntArrayRef sizes) const;
   TAPIR_METHOD Tensor flatten(int64_t start_dim = 0, int64_t end_dim = -1) const;
@@ -389,6 +400,7 @@ class TAPIR_API Tensor {
   TAPIR_METHOD Tensor slice(int64_t dim = 0, std::optional<int64_t> start = std::nullopt,
                             std::optional<int64_t> end = std::nullopt, int64_t step = 1) const;
   TAPIR_METHOD Tensor narrow(int64_t dim, int64_t start, int64_t length) const;
+  Tensor narrow(int64_t dim, const Tensor& start, int64_t length) const;
   TAPIR_METHOD Tensor as_strided(IntArrayRef sizes, IntArrayRef strides,
                                  std::optional<int64_t> storage_offset = std::nullopt) const;
   TAPIR_METHOD std::vector<Tensor> chunk(int64_t chunks, int64_t dim = 0) const;
@@ -593,6 +605,8 @@ class TAPIR_API Tensor {
   std::vector<Tensor> dsplit(int64_t sections) const;
   std::vector<Tensor> dsplit(IntArrayRef indices) const;
   std::vector<Tensor> split_with_sizes(IntArrayRef split_sizes, int64_t dim = 0) const;
+  std::vector<Tensor> unsafe_chunk(int64_t chunks, int64_t dim = 0) const;      ///< chunk
+  std::vector<Tensor> unsafe_split(int64_t split_size, int64_t dim = 0) const;  ///< split
   Tensor movedim(IntArrayRef source, IntArrayRef destination) const;
   Tensor moveaxis(IntArrayRef source, IntArrayRef destination) const;
   Tensor swapaxes(int64_t axis0, int64_t axis1) const;
@@ -618,6 +632,8 @@ class TAPIR_API Tensor {
   Tensor& squeeze_();
   Tensor& squeeze_(int64_t dim);
   Tensor& unsqueeze_(int64_t dim);
+  Tensor& as_strided_(IntArrayRef sizes, IntArrayRef strides,
+                      std::optional<int64_t> storage_offset = std::nullopt);
   /// Row-major with new sizes: the elements that are there stay, further ones are uninitialised. Where the
   /// memory is too small the tensor gets memory of its own, while views of it keep the old one. Throws
   /// AutogradError for a tensor that is recorded, ValueError for a view whose memory is too small.
@@ -629,6 +645,9 @@ class TAPIR_API Tensor {
   Tensor new_zeros(IntArrayRef sizes, const TensorOptions& options = {}) const;
   Tensor new_ones(IntArrayRef sizes, const TensorOptions& options = {}) const;
   Tensor new_full(IntArrayRef sizes, const Scalar& value, const TensorOptions& options = {}) const;
+  Tensor new_empty_strided(IntArrayRef size, IntArrayRef stride, const TensorOptions& options = {}) const;
+  Tensor as_strided_scatter(const Tensor& src, IntArrayRef size, IntArrayRef stride,
+                            std::optional<int64_t> storage_offset = std::nullopt) const;
   Tensor index_put(ArrayRef<TensorIndex> indices, const Tensor& values, bool accumulate = false) const;
   Tensor index_reduce(int64_t dim, const Tensor& index, const Tensor& source, std::string_view reduce,
                       bool include_self = true) const;
@@ -647,10 +666,11 @@ class TAPIR_API Tensor {
   Tensor corrcoef() const;
   Tensor reshape_as(const Tensor& other) const;
   Tensor sum_to_size(IntArrayRef sizes) const;
-  Tensor mT() const;       ///< the last two dimensions exchanged
-  Tensor mH() const;       ///< mT
-  Tensor adjoint() const;  ///< mT
-  Tensor numpy_T() const;  ///< the dimensions in reverse order
+  Tensor mT() const;        ///< the last two dimensions exchanged
+  Tensor mH() const;        ///< mT
+  Tensor adjoint() const;   ///< mT
+  Tensor matrix_H() const;  ///< mT of a matrix
+  Tensor numpy_T() const;   ///< the dimensions in reverse order
   bool is_same_size(const Tensor& other) const { return sizes() == other.sizes(); }
 
  private:

@@ -39,7 +39,8 @@ std::map<std::string, Compute> calls() {
   indefinite[2][2] = -1;
   const Tensor map = wave({2, 3, 6}, 0.5) + eye(6, kFloat64).view({2, 3, 6});
   const Tensor x = f64({0.3, 0.9, 1.6, 1.8, 2.9}), f = wave({4, 5}, 0.7), v = wave({50}, 0.1),
-               w = wave({50}, 1.0).abs();
+               w = wave({50}, 1.0).abs(), odd = f64({0.0, -0.75, 1.0, 1e300, -5e-310, INFINITY, NAN, 3.5});
+  const auto bits = [](DType d) { return tensor({{1.5, -2.0}}, kFloat32).view(d); };
   std::map<std::string, Compute> calls{
       {"matrix_exp",
        [] {
@@ -97,6 +98,31 @@ std::map<std::string, Compute> calls() {
          return flat(linalg::vecdot(a, wave({4, 4}, 2), 0));
        }},
       {"linalg_vander", [=] { return flat(linalg::vander(a, 3)); }},
+      {"vander", [=] { return flat(vander(x)); }},
+      {"vander_increasing", [=] { return flat(vander(x, 3, true)); }},
+      {"vander_int",
+       [] {
+         return flat(vander(tensor({1, 2, 3})));
+       }},
+      {"frexp",
+       [=] {
+         const auto [mantissa, exponent] = odd.narrow(0, 0, 5).frexp();
+         return flat({mantissa, exponent, std::get<0>(frexp(odd.narrow(0, 5, 3)))});
+       }},
+      {"angle", [=] { return flat(odd.angle()); }},
+      {"norm_except_dim",
+       [] {
+         return flat(norm_except_dim(wave({3, 4}, 0.2), 2, 1));
+       }},
+      {"nuclear_norm", [=] { return flat(nuclear_norm(tall)); }},
+      {"as_strided_scatter",
+       [=] {
+         return flat(f.as_strided_scatter(zeros({2, 2}, kFloat64), {2, 2}, {1, 6}, 1));
+       }},
+      {"view_dtype",
+       [=] {
+         return flat({bits(kInt32), bits(kInt16)});
+       }},
       {"gradient", [=] { return flat(gradient(f)); }},
       {"gradient_dim", [=] { return flat(gradient(f, 0.5, 1, 2)); }},
       {"gradient_numbers",
@@ -207,6 +233,60 @@ TEST_CASE("they have derivatives") {
           return gradient(x[0], TensorList({x[1], x[2]}), std::nullopt, order);
         },
         leaves({random_f64({4, 3}), f64({0, 1, 3, 4}), f64({0, 2, 3})})));
+  CHECK(gradcheck([](const List& x) { return igamma(x[1], x[0]) - 2 * igammac(3.0 * ones_like(x[0]), x[0]); },
+                  {random_f64({5}, 0.5, 3).requires_grad_(), random_f64({5}, 0.5, 3)}));
+  CHECK(gradcheck([](const List& x) { return std::get<0>(frexp(x[0])); }, leaves({f64({0.3, -3.0, 5.5})})));
+  CHECK(gradgradcheck([](const List& x) { return std::get<0>(frexp(x[0])).pow(2); },
+                      leaves({f64({0.3, -3.0, 5.5})})));
+  CHECK(gradcheck([](const List& x) { return vander(x[0], 3); }, leaves({f64({0.3, -3.0, 5.5})})));
+  CHECK(gradcheck([](const List& x) { return norm_except_dim(x[0], 2, 1); }, leaves({random_f64({3, 2})})));
+  CHECK(gradcheck([](const List& x) { return as_strided_scatter(x[0], x[1], {2}, {3}); },
+                  leaves({random_f64({2, 3}), random_f64({2})})));
+  const Tensor x = random_f64({3}).requires_grad_();
+  x.angle().sum().backward();
+  CHECK_SAME(x.grad(), zeros({3}, kFloat64));
+}
+
+TEST_CASE("the incomplete gamma functions are true where PyTorch's are only close") {
+  // Computed with 30 digits: by the series, and for large a by quadrature.
+  const Tensor a = f64({30, 150, 150, 2e7, 2e7, 5000, 1e-3, 0.01}),
+               x = f64({31, 149, 170, 20001000, 19996000, 4900, 0.5, 0.7}),
+               p = f64({0.59534782096561087714, 0.47823025713740638435, 0.94436556868980670556,
+                        0.58849591399492941371, 0.18555066970675146199, 0.077944956226513913903,
+                        0.99943993334352925011, 0.996234009170398128}),
+               q = f64({0.40465217903438912286, 0.52176974286259361565, 0.05563443131019329444,
+                        0.41150408600507058629, 0.81444933029324853801, 0.922055043773486086,
+                        0.00056006665647074988868, 0.0037659908296018719995});
+  CHECK_CLOSE(igamma(a, x), p, 1e-12);
+  CHECK_CLOSE(igammac(a, x), q, 1e-12);
+  CHECK_CLOSE(igamma(a, x).log(), p.log(), 1e-11);
+}
+
+TEST_CASE("a view as another dtype shares memory, and needs sizes that divide") {
+  Tensor x = tensor({{1.0, 2.0, 3.0}, {4.0, 5.0, 6.0}}, kFloat32);
+  Tensor bits = x.view(kInt32);
+  bits[0][0] = 0;
+  CHECK(x[0][0].item<float>() == 0);
+  CHECK(bits.is_alias_of(x));
+  CHECK(x.view(kUInt8).sizes() == IntArrayRef({2, 12}));
+  CHECK_SAME(x.view(kUInt8).view(kFloat32), x);
+  CHECK_THROWS_AS(x.view(kFloat64), ShapeError);
+  CHECK_THROWS_AS(x.t().view(kInt16), ShapeError);
+  CHECK_THROWS_AS(tensor(1.0, kFloat32).view(kInt8), ShapeError);
+  CHECK(x.t().view(kInt32).strides() == x.t().strides());
+  CHECK_THROWS_AS(x.view(kUInt8).view(kBool), DTypeError);
+  CHECK(!x.clone().requires_grad_().view(kInt32).requires_grad());
+  CHECK(empty({0, 4}, kFloat32).view(kFloat64).sizes() == IntArrayRef({0, 2}));
+}
+
+TEST_CASE("as_strided_ changes what a tensor shows") {
+  Tensor x = f64({1, 2, 3, 4, 5, 6}).view({2, 3});
+  const Tensor same = x.view({2, 3});
+  CHECK(same.is_set_to(x));
+  x.as_strided_({2, 2}, {1, 2}, 1);
+  CHECK_SAME(x, f64({2, 4, 3, 5}).view({2, 2}));
+  CHECK(x.is_alias_of(same));
+  CHECK(!same.is_set_to(x));
 }
 
 TEST_CASE("refusals name the op, what came and what was expected") {
@@ -229,6 +309,12 @@ TEST_CASE("refusals name the op, what came and what was expected") {
   CHECK_THROWS_AS(histogram(tensor({1, 2}), 3), DTypeError);
   CHECK_THROWS_AS(histogram(x, 3, ArrayRef<double>({1, 0})), ValueError);
   CHECK_THROWS_AS(histogramdd(x, {3, 4}), ShapeError);
+  CHECK_THROWS_AS(frexp(tensor({1, 2})), DTypeError);
+  CHECK_THROWS_AS(vander(x), ShapeError);
+  CHECK_THROWS_AS(x.narrow(0, tensor({1}), 1), ShapeError);
+  CHECK_THROWS_AS(igamma(f64({1}).requires_grad_(), f64({2}).requires_grad_()).sum().backward(),
+                  AutogradError);
+  CHECK(std::isnan(igamma(f64({-1.0}), f64({1.0})).item<double>()));
   CHECK_THROWS_AS(hann_window(-1), ValueError);
   CHECK_THROWS_AS(hann_window(4, kInt64), DTypeError);
 }

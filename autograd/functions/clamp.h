@@ -43,6 +43,23 @@ inline Tensor& clamp_(Tensor& x, const std::optional<Scalar>& min,
   return x.clamp_(min, max);
 }
 
+inline Tensor& clamp_(Tensor& x, const std::optional<Tensor>& min,
+                      const std::optional<Tensor>& max = std::nullopt) {
+  return x.clamp_(min, max);
+}
+inline Tensor& clip_(Tensor& x, const std::optional<Scalar>& min,
+                     const std::optional<Scalar>& max = std::nullopt) {
+  return x.clamp_(min, max);
+}
+inline Tensor& clip_(Tensor& x, const std::optional<Tensor>& min,
+                     const std::optional<Tensor>& max = std::nullopt) {
+  return x.clamp_(min, max);
+}
+inline Tensor& clamp_min_(Tensor& x, const Scalar& min) { return x.clamp_min_(min); }
+inline Tensor& clamp_min_(Tensor& x, const Tensor& min) { return x.clamp_min_(min); }
+inline Tensor& clamp_max_(Tensor& x, const Scalar& max) { return x.clamp_max_(max); }
+inline Tensor& clamp_max_(Tensor& x, const Tensor& max) { return x.clamp_max_(max); }
+
 /// The larger; the number where one is NaN. At a tie the gradient goes to a.
 TAPIR_API Tensor fmax(const Tensor& a, const Tensor& b);
 /// The smaller; the number where one is NaN. At a tie the gradient goes to a.

@@ -6,6 +6,8 @@
 #include "tapir/autograd/functions/pointwise.h"
 #include "tapir/autograd/functions/pointwise_node.h"
 #include "tapir/tensor/error_format.h"
+#include "tapir/tensor/ops/copy.h"
+#include "tapir/tensor/ops/create.h"
 
 namespace tapir {
 
@@ -221,5 +223,39 @@ void check_double(const Tensor& x) {
 TAPIR_FLOAT_POWER(Tensor)
 TAPIR_FLOAT_POWER(Scalar)
 #undef TAPIR_FLOAT_POWER
+
+// --- parts of a number ---
+
+namespace {
+struct FrexpBackward final : NodeOf<1, 1> {
+  const char* name() const override { return "FrexpBackward"; }
+  void backward(Grads g, GradSink& sink) override { sink.set(0, ldexp(g[0], neg(saved(0)))); }
+};
+struct AngleBackward final : NodeOf<1> {
+  const char* name() const override { return "AngleBackward"; }
+  void backward(Grads g, GradSink& sink) override { sink.set(0, zero_gradient(g[0])); }
+};
+}  // namespace
+
+std::tuple<Tensor, Tensor> frexp(const Tensor& x) {
+  CallSite site(TAPIR_HERE);
+  auto [mantissa, exponent] = raw::frexp(x);
+  if (recording(x)) record<FrexpBackward>(TAPIR_HERE, mantissa, x)->save(exponent);
+  return {mantissa, exponent};
+}
+Tensor angle(const Tensor& x) {
+  CallSite site(TAPIR_HERE);
+  const DType d = x.is_floating_point() ? x.dtype() : get_default_dtype();
+  const Tensor in = raw::cast(x.detach(), d), pi = raw::full({}, M_PI, d, x.device());
+  Tensor y;
+  {
+    NoGradGuard no_grad;
+    y = where(isnan(in), in, where(lt(in, Scalar(0)), pi, Scalar(0)));
+  }
+  if (recording(x)) record<AngleBackward>(TAPIR_HERE, y, x);
+  return y;
+}
+std::tuple<Tensor, Tensor> Tensor::frexp() const { return tapir::frexp(*this); }
+Tensor Tensor::angle() const { return tapir::angle(*this); }
 
 }  // namespace tapir

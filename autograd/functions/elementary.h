@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <tuple>
 
 #include "tapir/tensor/tensor.h"
 
@@ -43,6 +44,11 @@ TAPIR_API Tensor logaddexp(const Tensor& a, const Tensor& b);
 /// log2(2^a + 2^b), without overflow on the way
 TAPIR_API Tensor logaddexp2(const Tensor& a, const Tensor& b);
 
+/// (mantissa, exponent) with x = mantissa * 2^exponent and |mantissa| in [0.5, 1), int32 exponents; (x, 0)
+/// where x is 0, infinite or NaN. The derivative is that of the mantissa, the exponent constant.
+TAPIR_API std::tuple<Tensor, Tensor> frexp(const Tensor& x);
+/// 0 where x >= 0, pi where x < 0; NaN where x is. The derivative is 0.
+TAPIR_API Tensor angle(const Tensor& x);
 /// x * 2^other
 TAPIR_API Tensor ldexp(const Tensor& x, const Tensor& other);
 TAPIR_API Tensor& ldexp_out(Tensor& out, const Tensor& x, const Tensor& other);

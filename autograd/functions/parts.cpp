@@ -230,6 +230,49 @@ Tensor concatenate(TensorList tensors, int64_t dim) {
 DType result_type(const Tensor& a, const Tensor& b) { return raw::result_type({a, b}); }
 DType result_type(const Tensor& a, const Scalar& b) { return raw::result_type({a, b}); }
 DType result_type(const Scalar& a, const Tensor& b) { return raw::result_type({a, b}); }
+DType result_type(const Scalar& a, const Scalar& b) { return raw::result_type({a, b}); }
+
+Tensor as_strided_scatter(const Tensor& x, const Tensor& src, IntArrayRef size, IntArrayRef stride,
+                          std::optional<int64_t> storage_offset) {
+  CallSite site(TAPIR_HERE);
+  Tensor y = clone(x);
+  TAPIR_CHECK_AS(ShapeError, src.sizes() == size,
+                 "as_strided_scatter: src has sizes {}, expected those of the part, {}", src.sizes(), size);
+  as_strided(y, size, stride, storage_offset).copy_(src);
+  return y;
+}
+Tensor fill(const Tensor& x, const Scalar& value) {
+  Tensor y = raw::full(x.sizes(), value, x.dtype(), x.device());
+  return y;
+}
+Tensor fill(const Tensor& x, const Tensor& value) {
+  CallSite site(TAPIR_HERE);
+  TAPIR_CHECK_AS(ShapeError, value.dim() == 0,
+                 "fill: the value has sizes {}, expected a tensor without dimensions", value.sizes());
+  return clone(expand(to(value, x.dtype()), x.sizes()));
+}
+Tensor norm_except_dim(const Tensor& w, int64_t p, int64_t dim) {
+  CallSite site(TAPIR_HERE);
+  if (dim == -1) return norm(w, Scalar(p));
+  const int64_t d = w.layout_of().wrap_dim(dim, "norm_except_dim");
+  std::vector<int64_t> others;
+  for (int64_t i = 0; i < w.dim(); ++i)
+    if (i != d) others.push_back(i);
+  return others.empty() ? abs(w) : norm(w, Scalar(p), IntArrayRef(others), true);
+}
+Tensor frobenius_norm(const Tensor& x, IntArrayRef dim, bool keepdim) {
+  CallSite site(TAPIR_HERE);
+  return norm(x, Scalar(2), dim, keepdim);
+}
+Tensor nuclear_norm(const Tensor& x, bool keepdim) {
+  CallSite site(TAPIR_HERE);
+  TAPIR_CHECK_AS(ShapeError, x.dim() == 2, "nuclear_norm: got sizes {}, expected a matrix", x.sizes());
+  return linalg::matrix_norm(x, "nuc", {-2, -1}, keepdim);
+}
+Tensor nuclear_norm(const Tensor& x, IntArrayRef dim, bool keepdim) {
+  CallSite site(TAPIR_HERE);
+  return linalg::matrix_norm(x, "nuc", dim, keepdim);
+}
 
 // --- methods ---
 
@@ -242,6 +285,23 @@ TensorOptions as(const Tensor& x, const TensorOptions& options) {
 
 Tensor Tensor::new_empty(IntArrayRef sizes, const TensorOptions& o) const {
   return tapir::empty(sizes, as(*this, o));
+}
+Tensor Tensor::new_empty_strided(IntArrayRef size, IntArrayRef stride, const TensorOptions& o) const {
+  return tapir::empty_strided(size, stride, as(*this, o));
+}
+Tensor Tensor::as_strided_scatter(const Tensor& src, IntArrayRef size, IntArrayRef stride,
+                                  std::optional<int64_t> storage_offset) const {
+  CallSite site(TAPIR_HERE);
+  return tapir::as_strided_scatter(*this, src, size, stride, storage_offset);
+}
+Tensor Tensor::matrix_H() const {
+  CallSite site(TAPIR_HERE);
+  TAPIR_CHECK_AS(ShapeError, dim() == 2, "matrix_H: got sizes {}, expected a matrix", sizes());
+  return tapir::transpose(*this, 0, 1);
+}
+bool Tensor::is_set_to(const Tensor& other) const {
+  return is_alias_of(other) && storage_offset() == other.storage_offset() && sizes() == other.sizes() &&
+         strides() == other.strides();
 }
 Tensor Tensor::new_zeros(IntArrayRef sizes, const TensorOptions& o) const {
   return zeros(sizes, as(*this, o));

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "tapir/autograd/functions/copy.h"
+#include "tapir/autograd/functions/products.h"
 #include "tapir/autograd/node.h"
 
 namespace tapir {
@@ -16,6 +17,9 @@ TAPIR_API Tensor slice_scatter(const Tensor& x, const Tensor& src, int64_t dim =
                                std::optional<int64_t> end = std::nullopt, int64_t step = 1);
 TAPIR_API Tensor diagonal_scatter(const Tensor& x, const Tensor& src, int64_t offset = 0, int64_t dim1 = 0,
                                   int64_t dim2 = 1);
+/// x with x.as_strided(size, stride, storage_offset) = src.
+TAPIR_API Tensor as_strided_scatter(const Tensor& x, const Tensor& src, IntArrayRef size, IntArrayRef stride,
+                                    std::optional<int64_t> storage_offset = std::nullopt);
 /// x with x[.., index[i], ..] reduced with source[.., i, ..] along `dim`: "prod", "mean", "amax" or "amin" of
 /// all that goes there, and of what was there with `include_self`.
 TAPIR_API Tensor index_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
@@ -55,10 +59,43 @@ TAPIR_API Tensor concatenate(TensorList tensors, int64_t dim = 0);  ///< cat
 TAPIR_API DType result_type(const Tensor& a, const Tensor& b);
 TAPIR_API DType result_type(const Tensor& a, const Scalar& b);
 TAPIR_API DType result_type(const Scalar& a, const Tensor& b);
+TAPIR_API DType result_type(const Scalar& a, const Scalar& b);
+/// A tensor like x with every element = value.
+TAPIR_API Tensor fill(const Tensor& x, const Scalar& value);
+TAPIR_API Tensor fill(const Tensor& x, const Tensor& value);
+/// w.norm(p) over all dimensions but `dim`, which stays (-1: over all).
+TAPIR_API Tensor norm_except_dim(const Tensor& w, int64_t p = 2, int64_t dim = 0);
+/// The square root of the sum of squares, over `dim` or all; the sum of the singular values, of matrices.
+TAPIR_API Tensor frobenius_norm(const Tensor& x, IntArrayRef dim = {}, bool keepdim = false);
+TAPIR_API Tensor nuclear_norm(const Tensor& x, bool keepdim = false);
+TAPIR_API Tensor nuclear_norm(const Tensor& x, IntArrayRef dim, bool keepdim = false);
 
 // Methods as functions.
 inline Tensor detach(const Tensor& x) { return x.detach(); }
 inline Tensor& detach_(Tensor& x) { return x.detach_(); }
+inline Tensor narrow(const Tensor& x, int64_t dim, const Tensor& start, int64_t length) {
+  return x.narrow(dim, start, length);
+}
+inline Tensor& as_strided_(Tensor& x, IntArrayRef sizes, IntArrayRef strides,
+                           std::optional<int64_t> storage_offset = std::nullopt) {
+  return x.as_strided_(sizes, strides, storage_offset);
+}
+inline const Tensor& resize_as_(const Tensor& x, const Tensor& other,
+                                std::optional<MemoryFormat> format = std::nullopt) {
+  return x.resize_as_(other, format);
+}
+inline Tensor& fill_(Tensor& x, const Tensor& value) { return x.fill_(value); }
+inline Tensor& addmv_(Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta = 1,
+                      const Scalar& alpha = 1) {
+  return x.addmv_(a, b, beta, alpha);
+}
+inline Tensor& ldexp_(Tensor& x, const Tensor& other) { return x.ldexp_(other); }
+inline Tensor& xlogy_(Tensor& x, const Tensor& other) { return x.xlogy_(other); }
+inline Tensor& xlogy_(Tensor& x, const Scalar& other) { return x.xlogy_(other); }
+inline Tensor& gcd_(Tensor& x, const Tensor& other) { return x.gcd_(other); }
+inline Tensor& lcm_(Tensor& x, const Tensor& other) { return x.lcm_(other); }
+inline Tensor& logit_(Tensor& x, std::optional<double> eps) { return x.logit_(eps); }
+inline Tensor& round_(Tensor& x, int64_t decimals) { return x.round_(decimals); }
 inline Tensor& zero_(Tensor& x) { return x.zero_(); }
 inline bool is_nonzero(const Tensor& x) { return x.is_nonzero(); }
 inline bool is_same_size(const Tensor& a, const Tensor& b) { return a.is_same_size(b); }

@@ -65,6 +65,11 @@ Tensor& Tensor::unsqueeze_(int64_t dim) {
   return become(*this, "unsqueeze_", [&](const Tensor& x) { return tapir::unsqueeze(x, dim); });
 }
 
+Tensor& Tensor::as_strided_(IntArrayRef sizes, IntArrayRef strides, std::optional<int64_t> storage_offset) {
+  return become(*this, "as_strided_",
+                [&](const Tensor& x) { return tapir::as_strided(x, sizes, strides, storage_offset); });
+}
+
 const Tensor& Tensor::resize_(IntArrayRef sizes, std::optional<MemoryFormat>) const {
   Layout layout = Layout::of(sizes);
   layout.offset = storage_offset();

@@ -122,6 +122,14 @@ Tensor& Tensor::round_(int64_t decimals) {
     detail::assign_inplace(*this, "div_", [&](const Tensor& x) { return tapir::div(x, other, mode); }); \
     return *this;                                                                                       \
   }
+#define TAPIR_DIVIDE(Number)                                                           \
+  Tensor& Tensor::divide_(const Number& other, std::optional<std::string_view> mode) { \
+    CallSite site(TAPIR_HERE);                                                         \
+    return div_(other, mode);                                                          \
+  }
+TAPIR_DIVIDE(Tensor)
+TAPIR_DIVIDE(Scalar)
+#undef TAPIR_DIVIDE
 TAPIR_DIV(Tensor)
 TAPIR_DIV(Scalar)
 #undef TAPIR_DIV

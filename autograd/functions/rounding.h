@@ -38,4 +38,9 @@ inline Tensor divide(const Tensor& a, const Scalar& b, std::optional<std::string
 /// refused.
 TAPIR_API Tensor nextafter(const Tensor& a, const Tensor& b);
 
+inline Tensor& divide_out(Tensor& out, const Tensor& a, const Tensor& b,
+                          std::optional<std::string_view> rounding_mode) {
+  return div_out(out, a, b, rounding_mode);
+}
+
 }  // namespace tapir

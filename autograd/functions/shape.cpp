@@ -329,6 +329,17 @@ Tensor column_stack(TensorList tensors) {
   return hstack(each(tensors, [](const Tensor& t) { return t.dim() > 1 ? t : reshape(t, {t.numel(), 1}); }));
 }
 
+Tensor vander(const Tensor& x, std::optional<int64_t> N, bool increasing) {
+  CallSite site(TAPIR_HERE);
+  TAPIR_CHECK_AS(ShapeError, x.dim() == 1, "vander: got sizes {}, expected one dimension", x.sizes());
+  const int64_t columns = N.value_or(x.numel());
+  TAPIR_CHECK_AS(ValueError, columns >= 0, "vander: N is {}, expected a number >= 0", columns);
+  const Tensor powers = raw::arange(0, columns, 1, kInt64, x.device());
+  const Tensor in = is_integral(x.dtype()) || x.dtype() == kBool ? to(x, kInt64) : x;
+  const Tensor y = pow(unsqueeze(in, 1), powers);
+  return increasing ? y : flip(y, {1});
+}
+
 Tensor block_diag(TensorList tensors) {
   CallSite site(TAPIR_HERE);
   TAPIR_CHECK_AS(ValueError, !tensors.empty(), "block_diag: expected at least one tensor");

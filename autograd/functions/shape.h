@@ -103,5 +103,17 @@ TAPIR_API Tensor ravel(const Tensor& x);  ///< flatten
 TAPIR_API Tensor atleast_1d(const Tensor& x);
 TAPIR_API Tensor atleast_2d(const Tensor& x);
 TAPIR_API Tensor atleast_3d(const Tensor& x);
+TAPIR_API std::vector<Tensor> atleast_1d(TensorList tensors);
+TAPIR_API std::vector<Tensor> atleast_2d(TensorList tensors);
+TAPIR_API std::vector<Tensor> atleast_3d(TensorList tensors);
+/// (N, n) powers of a vector's n elements, a row each: x^(N - 1), ..., x, 1, or with `increasing` 1, x, ...;
+/// N is n where it is left out.
+TAPIR_API Tensor vander(const Tensor& x, std::optional<int64_t> N = std::nullopt, bool increasing = false);
+inline std::vector<Tensor> unsafe_chunk(const Tensor& x, int64_t chunks, int64_t dim = 0) {
+  return x.unsafe_chunk(chunks, dim);
+}
+inline std::vector<Tensor> unsafe_split(const Tensor& x, int64_t split_size, int64_t dim = 0) {
+  return x.unsafe_split(split_size, dim);
+}
 
 }  // namespace tapir

@@ -147,7 +147,34 @@ Tensor atleast_3d(const Tensor& x) {
   return x.dim() == 0 ? reshape(x, {1, 1, 1}) : x.dim() == 1 ? unsqueeze(unsqueeze(x, 0), -1) : x;
 }
 
+namespace {
+std::vector<Tensor> of_each(TensorList tensors, Tensor (*f)(const Tensor&)) {
+  std::vector<Tensor> out;
+  for (const Tensor& t : tensors) out.push_back(f(t));
+  return out;
+}
+}  // namespace
+std::vector<Tensor> atleast_1d(TensorList tensors) { return of_each(tensors, &atleast_1d); }
+std::vector<Tensor> atleast_2d(TensorList tensors) { return of_each(tensors, &atleast_2d); }
+std::vector<Tensor> atleast_3d(TensorList tensors) { return of_each(tensors, &atleast_3d); }
+
 // --- methods ---
+
+std::vector<Tensor> Tensor::unsafe_chunk(int64_t chunks, int64_t dim) const {
+  CallSite site(TAPIR_HERE);
+  return tapir::chunk(*this, chunks, dim);
+}
+std::vector<Tensor> Tensor::unsafe_split(int64_t split_size, int64_t dim) const {
+  CallSite site(TAPIR_HERE);
+  return tapir::split(*this, split_size, dim);
+}
+Tensor Tensor::narrow(int64_t dim, const Tensor& start, int64_t length) const {
+  CallSite site(TAPIR_HERE);
+  TAPIR_CHECK_AS(ShapeError, start.dim() == 0, "narrow: start has sizes {}, expected none", start.sizes());
+  TAPIR_CHECK_AS(DTypeError, is_integral(start.dtype()), "narrow: start is of {}, expected an integer",
+                 start.dtype());
+  return tapir::narrow(*this, dim, raw::item(start).to_int64(), length);
+}
 
 Tensor Tensor::flip(IntArrayRef dims) const {
   CallSite site(TAPIR_HERE);

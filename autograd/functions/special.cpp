@@ -41,6 +41,26 @@ Tensor i0(const Tensor& x) {
 }
 
 namespace {
+// d/dx P(a, x) = x^(a - 1) e^-x / Gamma(a)
+Tensor gamma_density(const Tensor& a, const Tensor& x) {
+  return exp(sub(sub(mul(sub(a, Scalar(1)), log(x)), x), lgamma(a)));
+}
+}  // namespace
+
+Tensor igamma(const Tensor& a, const Tensor& x) {
+  return binary<kReadsNone, kReadsBoth>(
+      Pointwise::igamma, "IgammaBackward", a, x,
+      [](const Tensor&, const Tensor&, const Tensor&) -> Tensor { refuse_derivative("igamma", "a"); },
+      [](const Tensor& g, const Tensor& u, const Tensor& v) { return mul(g, gamma_density(u, v)); });
+}
+Tensor igammac(const Tensor& a, const Tensor& x) {
+  return binary<kReadsNone, kReadsBoth>(
+      Pointwise::igammac, "IgammacBackward", a, x,
+      [](const Tensor&, const Tensor&, const Tensor&) -> Tensor { refuse_derivative("igammac", "a"); },
+      [](const Tensor& g, const Tensor& u, const Tensor& v) { return neg(mul(g, gamma_density(u, v))); });
+}
+
+namespace {
 struct PolygammaBackward final : NodeOf<1, 1> {
   const char* name() const override { return "PolygammaBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, mul(g[0], polygamma(n + 1, saved(0)))); }
@@ -159,6 +179,15 @@ Tensor zeta(const Tensor& x, const Tensor& q) {
 TAPIR_WITH_NUMBER(xlog1py)
 TAPIR_WITH_NUMBER(zeta)
 #undef TAPIR_WITH_NUMBER
+
+Tensor xlogy(const Tensor& a, const Scalar& b) {
+  CallSite site(TAPIR_HERE);
+  return tapir::xlogy(a, b);
+}
+Tensor xlogy(const Scalar& a, const Tensor& b) {
+  CallSite site(TAPIR_HERE);
+  return tapir::xlogy(a, b);
+}
 
 #define TAPIR_SPECIAL_OUT(name)                                      \
   Tensor& name##_out(Tensor& out, const Tensor& x) {                 \

@@ -13,6 +13,10 @@ TAPIR_API Tensor erfinv(const Tensor& x);   ///< the y with erf(y) = x; NaN outs
 TAPIR_API Tensor lgamma(const Tensor& x);   ///< log|Gamma(x)|; infinite at 0, -1, -2, ...
 TAPIR_API Tensor digamma(const Tensor& x);  ///< derivative of lgamma; -inf at 0, NaN at -1, -2, ...
 TAPIR_API Tensor i0(const Tensor& x);       ///< modified Bessel function of the first kind of order 0
+/// P(a, x), the integral of t^(a - 1) e^-t from 0 to x over that to infinity, and Q = 1 - P; NaN for negative
+/// a or x. The derivative with respect to a is refused.
+TAPIR_API Tensor igamma(const Tensor& a, const Tensor& x);
+TAPIR_API Tensor igammac(const Tensor& a, const Tensor& x);
 /// n-th derivative of digamma, n >= 0; for n > 1 NaN at negative x is not avoided at poles, which are
 /// infinite. Throws ValueError for a negative n.
 TAPIR_API Tensor polygamma(int64_t n, const Tensor& x);
@@ -70,6 +74,10 @@ inline Tensor logit(const Tensor& x, std::optional<double> eps = std::nullopt) {
 }
 inline Tensor multigammaln(const Tensor& x, int64_t p) { return mvlgamma(x, p); }
 inline Tensor xlogy(const Tensor& a, const Tensor& b) { return tapir::xlogy(a, b); }
+TAPIR_API Tensor xlogy(const Tensor& a, const Scalar& b);
+TAPIR_API Tensor xlogy(const Scalar& a, const Tensor& b);
+inline Tensor gammainc(const Tensor& a, const Tensor& x) { return igamma(a, x); }
+inline Tensor gammaincc(const Tensor& a, const Tensor& x) { return igammac(a, x); }
 using tapir::digamma;
 using tapir::erfc;
 using tapir::erfinv;

@@ -425,4 +425,41 @@ Tensor Tensor::unfold(int64_t dim, int64_t size, int64_t step) const {
   return tapir::unfold(*this, dim, size, step);
 }
 
+// --- another dtype ---
+
+Tensor Tensor::view(DType dtype) const {
+  const Layout& l = layout_of();
+  const auto from = static_cast<int64_t>(itemsize()), to = static_cast<int64_t>(item_size(dtype));
+  TAPIR_CHECK_AS(DTypeError, dtype != kBool || this->dtype() == kBool,
+                 "view: the bits of {} need not be those of bools, which are 0 and 1; use to(kBool)",
+                 this->dtype());
+  TAPIR_CHECK_AS(
+      ShapeError, from == to || dim() > 0,
+      "view: a tensor of {} without dimensions cannot be seen as {}, whose elements differ in size",
+      this->dtype(), dtype);
+  Layout seen = l;
+  if (from != to) {
+    const int64_t last = dim() - 1;
+    TAPIR_CHECK_AS(
+        ShapeError, l.strides[last] == 1,
+        "view: the last dimension of strides {} must have stride 1 to be seen as {}; make it contiguous",
+        strides(), dtype);
+    for (int64_t d = 0; d <= last; ++d) {
+      const int64_t bytes = d == last ? l.sizes[d] * from : l.strides[d] * from;
+      TAPIR_CHECK_AS(ShapeError, bytes % to == 0,
+                     "view: {} with strides {} of {} does not divide into elements of {}", sizes(), strides(),
+                     this->dtype(), dtype);
+      (d == last ? seen.sizes[d] : seen.strides[d]) = bytes / to;
+    }
+    TAPIR_CHECK_AS(ShapeError, l.offset * from % to == 0,
+                   "view: an offset of {} elements of {} is no whole number of elements of {}", l.offset,
+                   this->dtype(), dtype);
+    seen.offset = l.offset * from / to;
+    seen = Layout::strided(seen.sizes, seen.strides, seen.offset);
+  }
+  Tensor bits(Ref<TensorImpl>::adopt(new TensorImpl(impl_->storage, std::move(seen), dtype)));
+  bits.impl()->untracked = impl_->untracked;
+  return bits;
+}
+
 }  // namespace tapir

@@ -1,7 +1,9 @@
 #include "tapir/tensor/ops/pointwise.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <type_traits>
 
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/copy.h"
@@ -479,6 +481,28 @@ void pointwise_into(Pointwise op, const Tensor& out, std::initializer_list<Opera
   args.compute = types.compute;
   launch(info, args, out, inputs, n, device, params);
   if (!out.impl()->untracked) out.impl()->storage->bump_version(info.in_place);
+}
+
+std::tuple<Tensor, Tensor> frexp(const Tensor& x) {
+  TAPIR_CHECK_AS(DTypeError, x.is_floating_point(), "frexp: got a tensor of {}, expected floating point",
+                 x.dtype());
+  const Tensor in = to_device(contiguous(x), kCPU);
+  const Tensor mantissa = Tensor::empty(x.sizes(), x.dtype()), exponent = Tensor::empty(x.sizes(), kInt32);
+  int32_t* const e = exponent.data_ptr<int32_t>();
+  visit_dtype(x.dtype(), [&]<class T>(TypeTag<T>) {
+    if constexpr (!std::is_integral_v<T>) {
+      using Real = std::conditional_t<std::is_same_v<T, double>, double, float>;
+      const T* const from = in.data_ptr<T>();
+      T* const m = mantissa.data_ptr<T>();
+      for (int64_t i = 0; i < in.numel(); ++i) {
+        const auto v = static_cast<Real>(from[i]);
+        int power = 0;
+        m[i] = T(std::frexp(v, &power));
+        e[i] = std::isfinite(v) ? power : 0;
+      }
+    }
+  });
+  return {to_device(mantissa, x.device()), to_device(exponent, x.device())};
 }
 
 }  // namespace tapir::raw

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <tuple>
 
 #include "tapir/tensor/kernels.h"
 #include "tapir/tensor/tensor.h"
@@ -44,6 +45,10 @@ TAPIR_API Tensor pointwise_sum(Pointwise op, const Tensor& a, const Tensor& b, c
 /// then.
 TAPIR_API void pointwise_into(Pointwise op, const Tensor& out, std::initializer_list<Operand> inputs,
                               const Params& params = {});
+
+/// Mantissas in [0.5, 1) or zero and int32 exponents; exponent 0 where x is not finite. Throws DTypeError for
+/// integers.
+TAPIR_API std::tuple<Tensor, Tensor> frexp(const Tensor& x);
 
 /// The dtype of op(a, b) by PyTorch's rules: tensors with dimensions before those without before numbers,
 /// within the same category of dtypes.

@@ -124,6 +124,14 @@ void add_special(std::vector<OpRow>& rows) {
       "zeta", [](const Tensor& x, const Tensor& q) { return special::zeta(x.detach(), q); }, nullptr,
       &special::zeta_out, {1.5, 4}, {0.5, 4}, 2e-14);
   zeta_row.domain = {};  // no derivative with respect to x: checked on the oracle's inputs
+  // Nor with respect to a. PyTorch's are good to some 13 digits.
+  OpRow igamma_row = binary_row(
+      "igamma", [](const Tensor& a, const Tensor& x) { return igamma(a.detach(), x); }, nullptr, &igamma_out,
+      {}, {}, 2e-13);
+  OpRow igammac_row = binary_row(
+      "igammac", [](const Tensor& a, const Tensor& x) { return igammac(a.detach(), x); }, nullptr,
+      &igammac_out, {}, {}, 2e-13);
+  igamma_row.domain = igammac_row.domain = {};
   const OpRow more[] = {
       UNARY(erfc, kAny),
       UNARY(erfinv, {-0.8, 0.8}, 1e-14),
@@ -140,6 +148,8 @@ void add_special(std::vector<OpRow>& rows) {
       SPECIAL(log_ndtr, kAny, 2e-14),
       binary_row("xlog1py", &special::xlog1py, nullptr, &special::xlog1py_out, kAny, {-0.5, 2}),
       zeta_row,
+      igamma_row,
+      igammac_row,
       other_row(
           "polygamma",
           [](const OracleCase& c, const Inputs& x) -> Inputs { return {polygamma(c.integer("n"), x[0])}; },
