@@ -344,7 +344,9 @@ void print_tree(std::ostream& stream, const Module& module, const std::string& i
 }  // namespace
 
 std::ostream& operator<<(std::ostream& stream, const Module& module) {
+  const auto flags = stream.flags();  // pretty_print may set boolalpha, say
   print_tree(stream, module, "");
+  stream.flags(flags);
   return stream;
 }
 

@@ -89,7 +89,8 @@ class ModuleHolder : public detail::HolderBase {
     if (TAPIR_UNLIKELY(!impl_)) detail::empty_holder_failure();
     return impl_.get();
   }
-  std::shared_ptr<Contained> ptr() const {
+  // Constant, so that `auto& p = holder.ptr()` compiles, as with libtorch's reference.
+  const std::shared_ptr<Contained> ptr() const {
     get();
     return impl_;
   }

@@ -1,4 +1,5 @@
 // Modules: names, traversal, modes, state, cloning, layers and their first values.
+#include <memory>
 #include <sstream>
 
 #include "support/nn_oracle.h"
@@ -217,6 +218,28 @@ TEST_CASE("Names that cannot be told apart are refused") {
   CHECK_THROWS_AS(m.modules(), ValueError);  // not held by a shared_ptr
 }
 
+TEST_CASE("A holder gives its module away as a pointer, and takes one") {
+  struct Two : nn::ModuleHolder<nn::LinearImpl> {
+    using nn::ModuleHolder<nn::LinearImpl>::ModuleHolder;
+    void renew() { impl_ = std::make_shared<nn::LinearImpl>(3, 4); }
+    bool none() const { return impl_ == nullptr; }
+  };
+  Two two(2, 2);
+  auto& pointer = two.ptr();
+  CHECK(pointer.get() == two.get());
+  CHECK(pointer.use_count() == 2);
+  CHECK(pointer->shared_from_this() == pointer);
+  const std::shared_ptr<nn::Module> base = two.ptr();
+  two.renew();
+  CHECK(two->options.in_features() == 3);
+  CHECK(base->as<nn::Linear>()->options.in_features() == 2);
+  two = Two(nullptr);
+  CHECK(two.none());
+  CHECK(two.is_empty());
+  two = Two(std::dynamic_pointer_cast<nn::LinearImpl>(base));
+  CHECK(two.ptr() == base);
+}
+
 TEST_CASE("An empty holder says what is wrong") {
   nn::Linear fc{nullptr};
   CHECK(fc.is_empty());
@@ -234,6 +257,9 @@ TEST_CASE("Modules print as in libtorch") {
         std::string::npos);
   CHECK(out.str().find("    (fc): tapir::nn::Linear(in_features=3, out_features=4, bias=true)") !=
         std::string::npos);
+  std::ostringstream flags;
+  flags << nn::Linear(2, 3) << true;  // which prints a bool
+  CHECK(flags.str().back() == '1');
 }
 
 TEST_CASE("The same seed gives the parameters that PyTorch gives") {
