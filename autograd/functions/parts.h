@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "tapir/autograd/functions/copy.h"
+#include "tapir/autograd/functions/pointwise.h"
 #include "tapir/autograd/functions/products.h"
 #include "tapir/autograd/node.h"
 
