@@ -242,8 +242,7 @@ Tensor as_strided_scatter(const Tensor& x, const Tensor& src, IntArrayRef size, 
   return y;
 }
 Tensor fill(const Tensor& x, const Scalar& value) {
-  Tensor y = raw::full(x.sizes(), value, x.dtype(), x.device());
-  return y;
+  return raw::full(x.sizes(), value, x.dtype(), x.device());
 }
 Tensor fill(const Tensor& x, const Tensor& value) {
   CallSite site(TAPIR_HERE);

@@ -21,7 +21,7 @@ TAPIR_API Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, cons
                          std::string_view reduce);
 TAPIR_API Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value,
                          std::string_view reduce);
-/// x with src added at the places that gather(x, dim, index) would read, or part sums where they are many.
+/// x with src added at the places that gather(x, dim, index) would read. Many are added up in parts first.
 TAPIR_API Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src);
 /// x with each place that the index names reduced with the values that go there: "sum", "prod", "mean",
 /// "amax", "amin". Without `include_self` what was there does not count.
