@@ -61,6 +61,8 @@ TAPIR_METHOD Tensor Tensor::toType(DType dtype) const { return tapir::to(*this, 
 TAPIR_METHOD Tensor Tensor::type_as(const Tensor& other) const { return tapir::to(*this, other.dtype()); }
 TAPIR_METHOD Tensor Tensor::cpu() const { return tapir::to(*this, Device(kCPU)); }
 TAPIR_METHOD Tensor Tensor::cuda() const { return tapir::to(*this, Device(kCUDA)); }
+TAPIR_METHOD Tensor& fill_(Tensor& x, const Tensor& value) { return x.fill_(value); }
+TAPIR_METHOD Tensor& zero_(Tensor& x) { return x.zero_(); }
 #undef TAPIR_METHOD
 
 }  // namespace tapir

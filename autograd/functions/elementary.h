@@ -29,6 +29,7 @@ TAPIR_API Tensor sinc(const Tensor& x);     ///< sin(pi x) / (pi x), 1 at 0
 /// log(x / (1 - x)); NaN outside [0, 1]. With eps, x is first clamped to [eps, 1 - eps].
 TAPIR_API Tensor logit(const Tensor& x);
 TAPIR_API Tensor logit(const Tensor& x, std::optional<double> eps);
+inline Tensor& logit_(Tensor& x, std::optional<double> eps) { return x.logit_(eps); }
 TAPIR_API Tensor& logit_out(Tensor& out, const Tensor& x, std::optional<double> eps);
 
 /// The angle of the point (x = b, y = a), in [-pi, pi].
@@ -51,6 +52,7 @@ TAPIR_API std::tuple<Tensor, Tensor> frexp(const Tensor& x);
 TAPIR_API Tensor angle(const Tensor& x);
 /// x * 2^other
 TAPIR_API Tensor ldexp(const Tensor& x, const Tensor& other);
+inline Tensor& ldexp_(Tensor& x, const Tensor& other) { return x.ldexp_(other); }
 TAPIR_API Tensor& ldexp_out(Tensor& out, const Tensor& x, const Tensor& other);
 /// a^b in float64, whatever the dtypes. The in-place form throws DTypeError where a is not float64.
 TAPIR_API Tensor float_power(const Tensor& a, const Tensor& b);

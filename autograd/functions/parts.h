@@ -4,9 +4,6 @@
 
 #include <string_view>
 
-#include "tapir/autograd/functions/copy.h"
-#include "tapir/autograd/functions/pointwise.h"
-#include "tapir/autograd/functions/products.h"
 #include "tapir/autograd/node.h"
 
 namespace tapir {
@@ -85,19 +82,6 @@ inline const Tensor& resize_as_(const Tensor& x, const Tensor& other,
                                 std::optional<MemoryFormat> format = std::nullopt) {
   return x.resize_as_(other, format);
 }
-inline Tensor& fill_(Tensor& x, const Tensor& value) { return x.fill_(value); }
-inline Tensor& addmv_(Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta = 1,
-                      const Scalar& alpha = 1) {
-  return x.addmv_(a, b, beta, alpha);
-}
-inline Tensor& ldexp_(Tensor& x, const Tensor& other) { return x.ldexp_(other); }
-inline Tensor& xlogy_(Tensor& x, const Tensor& other) { return x.xlogy_(other); }
-inline Tensor& xlogy_(Tensor& x, const Scalar& other) { return x.xlogy_(other); }
-inline Tensor& gcd_(Tensor& x, const Tensor& other) { return x.gcd_(other); }
-inline Tensor& lcm_(Tensor& x, const Tensor& other) { return x.lcm_(other); }
-inline Tensor& logit_(Tensor& x, std::optional<double> eps) { return x.logit_(eps); }
-inline Tensor& round_(Tensor& x, int64_t decimals) { return x.round_(decimals); }
-inline Tensor& zero_(Tensor& x) { return x.zero_(); }
 inline bool is_nonzero(const Tensor& x) { return x.is_nonzero(); }
 inline bool is_same_size(const Tensor& a, const Tensor& b) { return a.is_same_size(b); }
 inline int64_t size(const Tensor& x, int64_t dim) { return x.size(dim); }

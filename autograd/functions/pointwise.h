@@ -12,6 +12,7 @@
 #include "tapir/autograd/functions/rounding.h"
 #include "tapir/autograd/functions/special.h"
 #include "tapir/autograd/node.h"
+#include "tapir/tensor/function_ref.h"
 #include "tapir/tensor/kernels.h"
 
 namespace tapir {
@@ -113,7 +114,7 @@ TAPIR_API Tensor scalar_binary(const Scalar& a, const Tensor& x, Pointwise op, B
 TAPIR_API void add_inplace(const Tensor& x, const Tensor& b, const Scalar& alpha);
 TAPIR_API void add_inplace(const Tensor& x, const Scalar& b, const Scalar& alpha);
 /// x = f(x) for in-place forms without a kernel of their own. f gets a tensor that keeps the old values.
-TAPIR_API void assign_inplace(const Tensor& x, const char* op, const std::function<Tensor(const Tensor&)>& f);
+TAPIR_API void assign_inplace(const Tensor& x, const char* op, FunctionRef<Tensor(const Tensor&)> f);
 /// Computes into `out`, which is resized where it has no elements; p0 is the kernel's parameter, if it has
 /// one. Throws AutogradError where an input is recorded.
 TAPIR_API Tensor& pointwise_out(Tensor& out, Pointwise op, const Tensor& a, const Tensor& b,
@@ -121,7 +122,7 @@ TAPIR_API Tensor& pointwise_out(Tensor& out, Pointwise op, const Tensor& a, cons
 TAPIR_API Tensor& pointwise_out(Tensor& out, Pointwise op, const Tensor& a, const Scalar& b);
 /// The same for an op without a kernel of its own, whose value f() computes.
 TAPIR_API Tensor& assign_out(Tensor& out, const char* op, std::initializer_list<Tensor> inputs,
-                             const std::function<Tensor()>& f);
+                             FunctionRef<Tensor()> f);
 }  // namespace detail
 
 #define TAPIR_METHOD TAPIR_ALWAYS_INLINE
@@ -200,6 +201,11 @@ TAPIR_SCALAR_FIRST(bitwise_xor)
 TAPIR_SCALAR_FIRST(bitwise_left_shift)
 TAPIR_SCALAR_FIRST(bitwise_right_shift)
 #undef TAPIR_SCALAR_FIRST
+
+TAPIR_METHOD Tensor& xlogy_(Tensor& x, const Tensor& other) { return x.xlogy_(other); }
+TAPIR_METHOD Tensor& xlogy_(Tensor& x, const Scalar& other) { return x.xlogy_(other); }
+TAPIR_METHOD Tensor& gcd_(Tensor& x, const Tensor& other) { return x.gcd_(other); }
+TAPIR_METHOD Tensor& lcm_(Tensor& x, const Tensor& other) { return x.lcm_(other); }
 
 /// a + alpha * b and a - alpha * b into `out`
 TAPIR_METHOD Tensor& add_out(Tensor& out, const Tensor& a, const Tensor& b, const Scalar& alpha = 1) {

@@ -42,7 +42,7 @@ void take_over(const Tensor& x, const Tensor& y, const char* op) {
 
 }  // namespace
 
-void detail::assign_inplace(const Tensor& x, const char* op, const std::function<Tensor(const Tensor&)>& f) {
+void detail::assign_inplace(const Tensor& x, const char* op, FunctionRef<Tensor(const Tensor&)> f) {
   CallSite site(TAPIR_HERE);
   check_inplace(x, op);
   raw::check_writable(x, op);
@@ -145,7 +145,7 @@ Tensor& detail::pointwise_out(Tensor& out, Pointwise op, const Tensor& a, const 
 }
 
 Tensor& detail::assign_out(Tensor& out, const char* op, std::initializer_list<Tensor> inputs,
-                           const std::function<Tensor()>& f) {
+                           FunctionRef<Tensor()> f) {
   bool records = recording(out);
   for (const Tensor& x : inputs) records = records || recording(x);
   if (records) refuse_recorded_out(op);

@@ -79,6 +79,10 @@ TAPIR_ADD_PRODUCT(addr)
 TAPIR_ADD_PRODUCT(baddbmm)
 TAPIR_ADD_PRODUCT(addbmm)
 #undef TAPIR_ADD_PRODUCT
+TAPIR_METHOD Tensor& addmv_(Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta = 1,
+                            const Scalar& alpha = 1) {
+  return x.addmv_(a, b, beta, alpha);
+}
 TAPIR_METHOD Tensor Tensor::outer(const Tensor& other) const { return tapir::outer(*this, other); }
 TAPIR_METHOD Tensor Tensor::ger(const Tensor& other) const { return tapir::ger(*this, other); }
 TAPIR_METHOD Tensor Tensor::inner(const Tensor& other) const { return tapir::inner(*this, other); }

@@ -13,6 +13,7 @@ namespace tapir {
 TAPIR_API Tensor frac(const Tensor& x);
 /// The nearest multiple of 10^-decimals, halves to even, for floating-point tensors; derivative 0
 TAPIR_API Tensor round(const Tensor& x, int64_t decimals);
+inline Tensor& round_(Tensor& x, int64_t decimals) { return x.round_(decimals); }
 TAPIR_API Tensor& round_out(Tensor& out, const Tensor& x, int64_t decimals);
 
 /// floor(a / b); derivative 0
