@@ -59,7 +59,11 @@ constexpr KernelTable kTable = {
     .ctc_backward = lacking<CtcBackwardArgs>,
     .attention = lacking<AttentionArgs>,
     .attention_backward = lacking<AttentionBackwardArgs>,
+    .batch_norm = lacking<BatchNormArgs>,
+    .batch_norm_backward = lacking<BatchNormBackwardArgs>,
     .conv = lacking<ConvArgs>,
+    .banded = lacking<BandedArgs>,
+    .max_pool = lacking<MaxPoolArgs>,
     .update = lacking<UpdateArgs>,
     .read = read,
 };

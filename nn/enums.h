@@ -1,6 +1,7 @@
 // Named choices that options and nn::init take, under libtorch's names.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "tapir/tensor/rnn_mode.h"
@@ -50,6 +51,28 @@ inline constexpr ZeroPadding kZeros = ZeroPadding::Zeros;
 enum class NamedPadding : uint8_t { Same, Valid };
 inline constexpr NamedPadding kSame = NamedPadding::Same;
 inline constexpr NamedPadding kValid = NamedPadding::Valid;
+
+/// How interpolate reads between the elements; see interpolate in autograd/functions/interpolate.h. kLinear,
+/// which nn::init knows too, is one of them.
+enum class Interpolation : uint8_t { Nearest, NearestExact, Bilinear, Bicubic, Trilinear, Area };
+inline constexpr Interpolation kNearest = Interpolation::Nearest;
+inline constexpr Interpolation kNearestExact = Interpolation::NearestExact;
+inline constexpr Interpolation kBilinear = Interpolation::Bilinear;
+inline constexpr Interpolation kBicubic = Interpolation::Bicubic;
+inline constexpr Interpolation kTrilinear = Interpolation::Trilinear;
+inline constexpr Interpolation kArea = Interpolation::Area;
+class InterpolationMode {
+ public:
+  constexpr InterpolationMode(Interpolation mode) : name_(kNames[static_cast<size_t>(mode)]) {}  // NOLINT
+  constexpr InterpolationMode(Nonlinearity linear)                                               // NOLINT
+      : name_(linear == kLinear ? "linear" : "no mode of interpolation") {}
+  constexpr const char* name() const { return name_; }  ///< PyTorch's: "nearest-exact"
+
+ private:
+  static constexpr const char* kNames[] = {"nearest", "nearest-exact", "bilinear",
+                                           "bicubic", "trilinear",     "area"};
+  const char* name_;
+};
 
 /// How EmbeddingBag joins the rows of a bag: kSum, kMean or kMax.
 enum class LargestOf : uint8_t { Max };

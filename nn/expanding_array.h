@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,8 +40,22 @@ class ExpandingArray {
   std::array<T, D> values_;
 };
 
+/// The same with places that may be left open by nullopt.
+template <size_t D, class T = int64_t>
+class ExpandingArrayWithOptionalElem : public ExpandingArray<D, std::optional<T>> {
+ public:
+  using Base = ExpandingArray<D, std::optional<T>>;
+  using Base::Base;
+  ExpandingArrayWithOptionalElem(T one) : Base(std::optional<T>(one)) {}  // NOLINT
+  ExpandingArrayWithOptionalElem(std::initializer_list<T> list)           // NOLINT
+      : Base(std::vector<std::optional<T>>(list.begin(), list.end())) {}
+  ExpandingArrayWithOptionalElem(const std::vector<T>& values)  // NOLINT
+      : Base(std::vector<std::optional<T>>(values.begin(), values.end())) {}
+};
+
 namespace nn {
 using tapir::ExpandingArray;
-}
+using tapir::ExpandingArrayWithOptionalElem;
+}  // namespace nn
 
 }  // namespace tapir

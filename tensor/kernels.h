@@ -513,6 +513,65 @@ struct ConvArgs {
   void* bias;       ///< (out_channels), or null; Forward reads it, Weight writes it, Data knows none
 };
 
+/// y = B x along the middle dimension of a contiguous (outer, in, inner) array, into (outer, out, inner): row p
+/// of B holds weights[offset[p]], ..., weights[offset[p + 1] - 1] from column begin[p] on, and zeros.
+struct BandedArgs {
+  DType dtype;
+  const void* x;
+  void* y;
+  const int64_t* begin;   ///< (out)
+  const int64_t* offset;  ///< (out + 1)
+  const double* weights;
+  int64_t outer, in, out, inner;
+};
+
+/// The largest element of each window of each plane of a contiguous (planes, in...) array, and its row-major
+/// place in the plane; the first of equal ones, and NaN wins. The window at place p of dimension d holds
+/// count[d][p] elements from begin[d][p] on, step[d] apart. `own_windows`: each plane has a begin of its own,
+/// out[d] further on.
+struct MaxPoolArgs {
+  DType dtype;
+  const void* x;
+  void* y;
+  int64_t* indices;
+  int64_t planes;
+  int64_t in[kMaxSpatial], out[kMaxSpatial], step[kMaxSpatial];
+  const int64_t* begin[kMaxSpatial];
+  const int64_t* count[kMaxSpatial];
+  bool own_windows;
+};
+
+/// Normalises the channels of a contiguous (batch, channels, inner) array: y = (x - mean) * rstd * weight + bias
+/// with one mean and rstd = 1 / sqrt(variance + eps) for each channel. `training`: they are computed, variance
+/// as the mean of (x - mean)^2, else mean and variance are read.
+struct BatchNormArgs {
+  DType dtype;
+  const void* in;
+  const void* weight;  ///< (channels), or null
+  const void* bias;    ///< the same
+  void* out;
+  void* mean;      ///< (channels), of `dtype`, float32 for half types
+  void* variance;  ///< the same
+  void* rstd;      ///< written
+  int64_t batch, channels, inner;
+  double eps;
+  bool training;
+};
+/// Gradients of the above; those that are null are not wanted. `training`: through mean and variance too.
+struct BatchNormBackwardArgs {
+  DType dtype;
+  const void* grad_out;
+  const void* in;
+  const void* mean;
+  const void* rstd;
+  const void* weight;
+  void* grad_in;
+  void* grad_weight;
+  void* grad_bias;
+  int64_t batch, channels, inner;
+  bool training;
+};
+
 /// The kernels of one device.
 struct KernelTable {
   void (*pointwise)(const PointwiseArgs&);
@@ -544,7 +603,11 @@ struct KernelTable {
   void (*ctc_backward)(const CtcBackwardArgs&);
   void (*attention)(const AttentionArgs&);
   void (*attention_backward)(const AttentionBackwardArgs&);
+  void (*batch_norm)(const BatchNormArgs&);
+  void (*batch_norm_backward)(const BatchNormBackwardArgs&);
   void (*conv)(const ConvArgs&);
+  void (*banded)(const BandedArgs&);
+  void (*max_pool)(const MaxPoolArgs&);
   void (*update)(const UpdateArgs&);
   /// The value of the one element at `data`, as a double and an int64 (waits for the device).
   KernelScalar (*read)(const void* data, DType dtype);

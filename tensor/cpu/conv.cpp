@@ -34,7 +34,8 @@ void conv_half(const ConvArgs& a) {
 
 void conv(const ConvArgs& a) {
   if (is_half(a.dtype)) return conv_half(a);
-  if (a.dtype == kFloat32 && conv_onednn(a)) return;
+  const bool product = a.groups == 1 && is_product(a);  // in the layouts that are there, nothing to be turned
+  if (a.dtype == kFloat32 && !product && conv_onednn(a)) return;
   conv_columns(a);
 }
 

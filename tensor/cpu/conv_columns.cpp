@@ -12,6 +12,8 @@ namespace tapir::cpu {
 
 namespace {
 
+constexpr int64_t kGrain = 1 << 15;  // additions
+
 /// The places [lo, hi) of an output dimension at which a kernel's element, `offset` from the place times
 /// `stride`, lies inside the input.
 struct Inside {
@@ -62,16 +64,25 @@ void from_columns(const ConvArgs& a, int64_t channels, const T* columns, T* x) {
   });
 }
 
+/// In eight sums, so that the compiler can keep them in a vector.
+template <class T>
+T sum_of(const T* x, int64_t n) {
+  constexpr int64_t kSums = 8;
+  T sums[kSums] = {};
+  int64_t i = 0;
+  for (; i + kSums <= n; i += kSums)
+    for (int64_t j = 0; j < kSums; ++j) sums[j] += x[i + j];
+  for (; i < n; ++i) sums[0] += x[i];
+  return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
+}
+
 template <class T>
 void run(const ConvArgs& a) {
   const int64_t g_in = a.in_channels / a.groups, g_out = a.out_channels / a.groups, places = volume(a.out),
                 depth = g_in * volume(a.kernel), problems = a.batch * a.groups;
   T *const x = static_cast<T*>(a.x), *const w = static_cast<T*>(a.w), *const y = static_cast<T*>(a.y),
            *const bias = static_cast<T*>(a.bias);
-  // A kernel of one element that visits each place: x is its own matrix of columns.
-  bool plain = volume(a.kernel) == 1;
-  for (int d = 0; d < kMaxSpatial; ++d)
-    plain = plain && a.stride[d] == 1 && a.padding[d] == 0 && a.in[d] == a.out[d];
+  const bool plain = is_product(a);
   const auto x_of = [&](int64_t i) { return x + i * g_in * volume(a.in); };
   const auto y_of = [&](int64_t i) { return y + i * g_out * places; };
   const auto w_of = [&](int64_t i) { return w + i % a.groups * g_out * depth; };
@@ -79,16 +90,15 @@ void run(const ConvArgs& a) {
 
   if (a.op == Conv::Weight) {
     if (bias) {
-      for (int64_t o = 0; o < a.out_channels; ++o) {
-        T sum = 0;
-        for (int64_t n = 0; n < a.batch; ++n) {
-          const T* const row = y + (n * a.out_channels + o) * places;
-          T part = 0;
-          for (int64_t p = 0; p < places; ++p) part += row[p];
-          sum += part;
-        }
-        bias[o] = sum;
-      }
+      parallel_for(0, a.out_channels, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, a.batch * places)),
+                   [&](int64_t lo, int64_t hi) {
+                     for (int64_t o = lo; o < hi; ++o) {
+                       T sum = 0;
+                       for (int64_t n = 0; n < a.batch; ++n)
+                         sum += sum_of(y + (n * a.out_channels + o) * places, places);
+                       bias[o] = sum;
+                     }
+                   });
     }
     std::fill_n(w, a.out_channels * depth, T(0));
     // One group's sum over the batch stays on one thread, so that its order does not change.

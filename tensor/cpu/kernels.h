@@ -38,6 +38,10 @@ void ctc_backward(const CtcBackwardArgs& args);                     // ctc.cpp
 void attention(const AttentionArgs& args);                          // attention.cpp
 void attention_backward(const AttentionBackwardArgs& args);         // attention.cpp
 void conv(const ConvArgs& args);                                    // conv.cpp
+void batch_norm(const BatchNormArgs& args);                         // batch_norm.cpp
+void batch_norm_backward(const BatchNormBackwardArgs& args);        // batch_norm.cpp
+void banded(const BandedArgs& args);                                // pool.cpp
+void max_pool(const MaxPoolArgs& args);                             // pool.cpp
 void update(const UpdateArgs& args);                                // optim.cpp
 
 /// Of add_rows, those rows with `from`, of kFloat32 or kFloat64, that go to places [low, high). In

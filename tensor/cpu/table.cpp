@@ -34,7 +34,11 @@ constexpr KernelTable cpu_kernels = {
     .ctc_backward = cpu::ctc_backward,
     .attention = cpu::attention,
     .attention_backward = cpu::attention_backward,
+    .batch_norm = cpu::batch_norm,
+    .batch_norm_backward = cpu::batch_norm_backward,
     .conv = cpu::conv,
+    .banded = cpu::banded,
+    .max_pool = cpu::max_pool,
     .update = cpu::update,
     .read = cpu::read,
 };
