@@ -37,8 +37,9 @@ void detail::plan_adam(const Tensor& param, const Options& o, AdamParamState& st
   if (o.amsgrad()) update.states[2] = use_state(state.max_exp_avg_sq(), param);
   const auto t = static_cast<double>(++state.step());
   const auto [beta1, beta2] = o.betas();
-  set_factors(update, {1, beta1, 1 - beta1, beta2, 1 - beta2, -o.lr() / (1 - std::pow(beta1, t)),
-                       std::sqrt(1 - std::pow(beta2, t)), o.eps()});
+  const double c = std::sqrt(1 - std::pow(beta2, t));
+  set_factors(update,
+              {1, beta1, 1 - beta1, beta2, 1 - beta2, -o.lr() / (1 - std::pow(beta1, t)) * c, o.eps() * c});
   update.maximize = o.maximize();
 }
 template void detail::plan_adam(const Tensor&, const AdamOptions&, AdamParamState&, UpdateTensor&);

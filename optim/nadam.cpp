@@ -43,11 +43,11 @@ void NAdam::plan(const Tensor& param, const NAdamOptions& o, NAdamParamState& st
     return beta1 * (1 - 0.5 * std::pow(0.96, at * o.momentum_decay()));
   };
   state.mu_product() *= mu(t);
-  const double next = mu(t + 1);
+  const double next = mu(t + 1), c = std::sqrt(1 - std::pow(beta2, t));
   detail::set_factors(
       update, {o.decoupled_weight_decay() ? 1 - o.lr() * o.weight_decay() : 1, 1 - beta1, beta2, 1 - beta2,
-               std::sqrt(1 - std::pow(beta2, t)), o.eps(), -o.lr() * (1 - mu(t)) / (1 - state.mu_product()),
-               -o.lr() * next / (1 - state.mu_product() * next)});
+               o.eps() * c, -o.lr() * (1 - mu(t)) / (1 - state.mu_product()) * c,
+               -o.lr() * next / (1 - state.mu_product() * next) * c});
   update.maximize = o.maximize();
   if (!o.decoupled_weight_decay()) update.weight_decay = o.weight_decay();
 }

@@ -31,7 +31,7 @@ void SparseAdam::plan(const Tensor& param, const SparseAdamOptions& o, AdamParam
   const auto [beta1, beta2] = o.betas();
   const double correction1 = 1 - std::pow(beta1, t), correction2 = 1 - std::pow(beta2, t);
   detail::set_factors(update, {1, beta1, 1 - beta1, beta2, 1 - beta2,
-                               -o.lr() * std::sqrt(correction2) / correction1, 1, o.eps()});
+                               -o.lr() * std::sqrt(correction2) / correction1, o.eps()});
   update.maximize = o.maximize();
 }
 

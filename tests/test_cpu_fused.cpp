@@ -361,7 +361,7 @@ TEST_CASE("SGD's and Adam's updates follow PyTorch's rule for every mix of optio
     sgd.factors[1] = 0.9;
     sgd.factors[2] = 0.75;
     cpu().update({Update::Sgd, &sgd, 1});
-    const std::vector<double> factors = {0.999, 0.9, 0.1, 0.99, 0.01, -0.02, 0.3, 1e-4};
+    const std::vector<double> factors = {0.999, 0.9, 0.1, 0.99, 0.01, -0.02 * 0.3, 1e-4 * 0.3};
     UpdateTensor adam = y.tensor(with, amsgrad ? 7 : 3);
     std::copy(factors.begin(), factors.end(), adam.factors);
     cpu().update({Update::Adam, &adam, 1});
@@ -387,6 +387,35 @@ TEST_CASE("SGD's and Adam's updates follow PyTorch's rule for every mix of optio
   }
 }
 
+TEST_CASE("Adam's root is the square root from the smallest number to infinity") {
+  // With beta1 = 1, beta2 = 1, no gradient and eps = 0, p becomes -m / sqrt(v).
+  std::vector<float> v = {0, 1e-45F, 1e-38F, 1e-31F, 1e-30F, 0.1F,     1,
+                          2, 3,      1e30F,  2e30F,  3e38F,  INFINITY, NAN};
+  for (int i = 0; i < 4000; ++i) v.push_back(std::ldexp(1.0F + static_cast<float>(i) / 4000, i % 180 - 90));
+  const size_t n = v.size();
+  std::vector<float> p(n, 0), g(n, 0), m(n, 1), v_of(v);
+  UpdateTensor adam{};
+  adam.dtype = kFloat32;
+  adam.n = static_cast<int64_t>(n);
+  adam.param = p.data();
+  adam.grad = g.data();
+  adam.states[0] = m.data();
+  adam.states[1] = v_of.data();
+  const std::vector<double> factors = {1, 1, 0, 1, 0, -1, 0};
+  std::copy(factors.begin(), factors.end(), adam.factors);
+  cpu().update({Update::Adam, &adam, 1});
+  for (size_t i = 0; i < n; ++i) {
+    INFO("v = " << v[i] << ", p = " << p[i]);
+    const double expected = -1 / std::sqrt(static_cast<double>(v[i]));
+    if (std::isnan(v[i]))
+      REQUIRE(std::isnan(p[i]));
+    else if (std::isinf(expected) || expected == 0)
+      REQUIRE(p[i] == static_cast<float>(expected));
+    else
+      REQUIRE(std::abs(p[i] - expected) <= 1.2e-7 * std::abs(expected));
+  }
+}
+
 TEST_CASE("fused kernels give the same bits on one thread and on several") {
   const int threads = get_num_threads();
   const int64_t batch = 64, hidden = 300, n = batch * hidden;
@@ -407,7 +436,7 @@ TEST_CASE("fused kernels give the same bits on one thread and on several") {
     adam.grad = g.data();
     adam.states[0] = m.data();
     adam.states[1] = v.data();
-    const std::vector<double> factors = {1, 0.9, 0.1, 0.99, 0.01, -0.1, 0.14, 1e-8};
+    const std::vector<double> factors = {1, 0.9, 0.1, 0.99, 0.01, -0.1, 1e-8};
     std::copy(factors.begin(), factors.end(), adam.factors);
     cpu().update({Update::Adam, &adam, 1});
     g.insert(g.end(), h.begin(), h.end());

@@ -34,6 +34,23 @@ struct Stretch {
 HWY_BEFORE_NAMESPACE();
 namespace tapir::cpu::HWY_NAMESPACE {
 
+// The square root. Where the processor has a good first guess r of 1 / sqrt(x), s = x r is mended by half of
+// r (x - s^2), which leaves an error of 2^-27 before rounding and takes a fifth of the time of the
+// instruction. Zero, infinity and what comes near them take that.
+template <class T>
+HWY_INLINE Vec<T> root(Vec<T> x) {
+  return sqrt(x);
+}
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+HWY_INLINE Vec<float> root(Vec<float> x) {
+  const Vec<float>::D d;
+  const auto usual = hn::And(hn::Ge(x.raw, hn::Set(d, 0x1p-100F)), hn::Le(x.raw, hn::Set(d, 0x1p100F)));
+  const auto r = hn::ApproximateReciprocalSqrt(x.raw), s = hn::Mul(x.raw, r);
+  const auto y = hn::MulAdd(hn::Mul(hn::Set(d, 0.5F), r), hn::NegMulAdd(s, s, x.raw), s);
+  return Vec<float>(HWY_LIKELY(hn::AllTrue(d, usual)) ? y : hn::IfThenElse(usual, y, hn::Sqrt(x.raw)));
+}
+#endif
+
 #define TAPIR_FN HWY_INLINE
 #include "tapir/tensor/updates.def"
 #undef TAPIR_FN
