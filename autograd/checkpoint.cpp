@@ -100,7 +100,7 @@ class CheckpointBackward final : public DynamicNode {
   CheckpointBackward(const std::vector<Edge>& border, size_t outputs) : DynamicNode(border.size(), outputs) {
     std::copy(border.begin(), border.end(), edges().begin());
   }
-  const char* name() const override { return "CheckpointBackward"; }
+  const char* type_name() const override { return "CheckpointBackward"; }
   void release_saved() override {
     released = true;
     function = nullptr;

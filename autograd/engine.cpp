@@ -339,7 +339,7 @@ struct Collector final : Node {
     output.dtype = o.dtype;
     output.device = o.device;
   }
-  const char* name() const override { return end->name(); }
+  const char* type_name() const override { return end->type_name(); }
   void backward(Grads, GradSink&) override {}
   Node* end;
   NodeOutput output;

@@ -7,6 +7,7 @@ namespace tapir::autograd {
 
 using Variable = Tensor;
 using variable_list = std::vector<Tensor>;
+using tensor_list = std::vector<Tensor>;
 using tapir::Edge;
 using tapir::Node;
 

@@ -29,7 +29,7 @@ class FunctionNode final : public Node {
     attach(edges_.data(), edges_.size(), nullptr, 0);
     for (size_t i = 0; i < inputs.size(); ++i) set_edge(i, inputs[i]);
   }
-  const char* name() const override { return name_.c_str(); }
+  const char* type_name() const override { return name_.c_str(); }
 
   void set_outputs(const variable_list& outputs) {
     outputs_ = std::vector<NodeOutput>(outputs.size());

@@ -1,7 +1,7 @@
 // Node: one recorded operation of the graph. The life of a differentiable op is
 //
 //   struct MulBackward final : NodeOf<2, 2> {                      // 2 inputs, 2 saved tensors
-//     const char* name() const override { return "MulBackward"; }
+//     const char* type_name() const override { return "MulBackward"; }
 //     void backward(Grads g, GradSink& sink) override {
 //       if (sink.wants(0)) sink.set(0, mul(g[0], saved(1)));
 //       if (sink.wants(1)) sink.set(1, mul(g[0], saved(0)));
@@ -119,7 +119,8 @@ class TAPIR_API Node : public AutogradSlot {
   Node(const Node&) = delete;
 
   /// "MulBackward"
-  virtual const char* name() const = 0;
+  std::string name() const { return type_name(); }
+  virtual const char* type_name() const = 0;
   /// Given the gradients of the outputs (undefined: zero), puts those of the inputs into the sink. A node
   /// with one output is not called for an undefined gradient.
   virtual void backward(Grads grads, GradSink& sink) = 0;
@@ -227,7 +228,7 @@ class TAPIR_API Node : public AutogradSlot {
 class TAPIR_API LeafNode final : public Node {
  public:
   explicit LeafNode(const Tensor& variable);
-  const char* name() const override { return "AccumulateGrad"; }
+  const char* type_name() const override { return "AccumulateGrad"; }
   void backward(Grads grads, GradSink& sink) override;
   /// The gradient as a dense tensor, which is made here where it is known by its rows.
   Tensor& dense_grad();

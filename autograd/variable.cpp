@@ -23,7 +23,7 @@ Variable make_variable(const Tensor& data, bool requires_grad, bool) {
 
 namespace {
 struct UndefinedGradBackward final : NodeOf<1> {
-  const char* name() const override { return "UndefinedGradBackward"; }
+  const char* type_name() const override { return "UndefinedGradBackward"; }
   void backward(Grads, GradSink&) override {}
 };
 }  // namespace
@@ -252,10 +252,10 @@ bool Tensor::is_nonzero() const {
 
 namespace {
 
-/// grad of the old base: the gradient outside the part that was replaced; of the new part: the gradient
-/// there.
-struct ReplacePartBackward final : NodeOf<2> {
-  const char* name() const override { return "ReplacePartBackward"; }
+/// PyTorch's name. grad of the old base: the gradient outside the part that was replaced; of the new part:
+/// the gradient there.
+struct CopySlices final : NodeOf<2> {
+  const char* type_name() const override { return "CopySlices"; }
   void backward(Grads g, GradSink& sink) override {
     if (sink.wants(1)) sink.set(1, strided_part(g[0], base, part));
     if (sink.wants(0)) sink.set(0, zero_strided_part(g[0], base, part));
@@ -264,7 +264,7 @@ struct ReplacePartBackward final : NodeOf<2> {
 };
 
 struct OverwriteBackward final : NodeOf<1> {
-  const char* name() const override { return "OverwriteBackward"; }
+  const char* type_name() const override { return "OverwriteBackward"; }
   void backward(Grads g, GradSink& sink) override {
     sink.set(0, raw::zeros(g[0].sizes(), g[0].dtype(), g[0].device()));
   }
@@ -345,7 +345,7 @@ void rebase_history(const Tensor& t, Ref<Node> node, uint32_t nr) {
     return;
   }
   const Tensor base(impl.base);
-  auto* replace = new ReplacePartBackward;
+  auto* replace = new CopySlices;
   replace->set_edge(0, base);
   replace->edges()[1] = {std::move(node), nr};
   replace->base = base.layout_of();

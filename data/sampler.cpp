@@ -132,6 +132,8 @@ RandomSampler::RandomSampler(int64_t size, DType index_dtype, std::optional<Gene
 }
 
 void RandomSampler::reset(std::optional<size_t> new_size) {
+  const auto size = static_cast<int64_t>(new_size.value_or(size_));
+  TAPIR_CHECK_AS(ValueError, size >= 0, "RandomSampler: reset() got size {}, expected at least 0", size);
   DrawnSampler::reset(new_size);
   draw_epoch(1);
 }

@@ -4,13 +4,13 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <unordered_map>
 
 #include "tapir/data/state.h"
 #include "tapir/io/pt.h"
+#include "tapir/io/saved_file.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/copy.h"
 
@@ -67,15 +67,17 @@ Tensor bytes_of(const std::vector<char>& bytes) {
 bool within(std::string_view name, std::string_view prefix) { return name.starts_with(prefix); }
 
 // A dict of Python's as an archive: its dicts are nested ones.
-void flatten(const IValue& dict, OutputArchive& archive, const std::string& label) {
+void flatten(const IValue& dict, OutputArchive& archive, const std::string& label, io::Expansion& expansion,
+             size_t depth = 1) {
   TAPIR_CHECK_AS(IOError, dict.isGenericDict(), "InputArchive: {}: it holds {}, expected a dict", label,
                  dict.kind());
   for (const auto& entry : dict.toGenericDict()) {
     const std::string key =
         entry.key().isString() ? entry.key().toStringRef() : std::to_string(entry.key().toInt());
+    expansion.add(depth * (64 + key.size()));  // each archive copies those within
     if (entry.value().isGenericDict()) {
       OutputArchive nested;
-      flatten(entry.value(), nested, label);
+      flatten(entry.value(), nested, label, expansion, depth + 1);
       archive.write(key, nested);
     } else if (entry.value().isTensor()) {
       archive.write(key, entry.value().toTensor());
@@ -141,13 +143,19 @@ struct InputArchive::Contents {
     for (size_t i = 0; i < tensors.size(); ++i) tensor_at.emplace(tensors[i].first, i);
     for (size_t i = 0; i < metadata.size(); ++i) metadata_at.emplace(metadata[i].first, i);
   }
+  static std::shared_ptr<const Contents> of(io::Bytes file, std::optional<Device> device,
+                                            const std::string& label) {
+    if (io::is_pt(file)) return of(io::parse_pt(std::move(file), label).value, device, label);
+    return of(io::parse_safetensors(file, label), device);
+  }
   static std::shared_ptr<const Contents> of(SafeTensors file, std::optional<Device> device) {
     return std::make_shared<Contents>(std::move(file.tensors), std::move(file.metadata), device);
   }
   static std::shared_ptr<const Contents> of(const IValue& dict, std::optional<Device> device,
                                             const std::string& label) {
     OutputArchive archive;
-    flatten(dict, archive, label);
+    io::Expansion expansion(label);
+    flatten(dict, archive, label, expansion);
     return std::make_shared<Contents>(archive.tensors(), archive.metadata(), device);
   }
   const Tensor* tensor(const std::string& name) const {
@@ -187,18 +195,12 @@ InputArchive::InputArchive(const OutputArchive& archive) {
 }
 
 void InputArchive::load_from(const std::string& path, std::optional<Device> device) {
-  std::ifstream file(path, std::ios::binary);
-  char start[4] = {};
-  // A zip file; a safetensors file cannot begin like one, its header would be too long.
-  const bool zip = file.read(start, 4) && std::string_view(start, 4) == "PK\3\4";
-  contents_ = zip ? Contents::of(load_pt(path), device, '"' + path + '"')
-                  : Contents::of(load_safetensors(path), device);
+  contents_ = Contents::of(io::map_file(path, "InputArchive"), device, '"' + path + '"');
   prefix_.clear();
 }
 
 void InputArchive::load_from(std::istream& stream, std::optional<Device> device) {
-  contents_ = stream.peek() == 'P' ? Contents::of(load_pt(stream), device, "the stream")
-                                   : Contents::of(load_safetensors(stream), device);
+  contents_ = Contents::of(io::read_stream(stream, "InputArchive"), device, "the stream");
   prefix_.clear();
 }
 
@@ -261,9 +263,10 @@ bool InputArchive::try_read(const std::string& key, InputArchive& archive) {
 }
 
 void InputArchive::missing(const std::string& key) const {
-  throw_error<ValueError>("InputArchive: there is no \"{}\"; {} holds {}", prefix_ + key,
+  const auto held = keys();
+  throw_error<ValueError>("InputArchive: there is no \"{}\"; {} {}{}", prefix_ + key,
                           prefix_.empty() ? "it" : '"' + prefix_.substr(0, prefix_.size() - 1) + '"',
-                          fmt::join(keys(), ", "));
+                          held.empty() ? "is empty" : "holds ", fmt::join(held, ", "));
 }
 
 void InputArchive::read(const std::string& key, IValue& value) {

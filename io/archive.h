@@ -57,8 +57,8 @@ class TAPIR_API OutputArchive {
   std::unordered_set<std::string> keys_;
 };
 
-/// Reads such a file, any other safetensors file, or what Python's torch.save has written from a dict (see
-/// load_pt). Archives that were read from it share it.
+/// Reads such a file, any other safetensors file, or what libtorch's OutputArchive or Python's torch.save (of
+/// a dict) has written (see load_pt). Archives that were read from it share it.
 class TAPIR_API InputArchive {
  public:
   InputArchive();

@@ -223,6 +223,8 @@ void Machine::step(uint8_t op) {
     }
     case 'R':
       return call();
+    case 0x81:
+      return new_object();
     case 'b':
       return build();
     case 'Q':
@@ -240,8 +242,12 @@ void Machine::step(uint8_t op) {
 
 }  // namespace pickle
 
-IValue unpickle(std::string_view code, const std::string& where, const StorageSource& storages) {
-  return pickle::Machine(code, where, storages).run();
+IValue unpickle(std::string_view code, const std::string& where, const StorageSource& storages, bool objects,
+                size_t* end) {
+  pickle::Machine machine(code, where, storages, objects);
+  IValue value = machine.run();
+  if (end) *end = machine.at();
+  return value;
 }
 
 const char* storage_class(DType dtype) {

@@ -17,7 +17,11 @@ using StorageSource = std::function<Ref<StorageImpl>(const std::string& key, DTy
 /// strings, lists, tuples, dicts and OrderedDicts, and, of what a pickle may call by name, only what PyTorch
 /// makes tensors with. Tensors lie within their storages. Memory is bounded by a budget, nesting by a depth,
 /// and no container holds itself. All else is an IOError that begins with `where` and names what was refused.
-TAPIR_API IValue unpickle(std::string_view pickle, const std::string& where, const StorageSource& storages);
+///
+/// With `objects`, an object of a class of TorchScript's, whose names begin with "__torch__", is the dict of
+/// its attributes. `end`, where given, becomes the number of bytes read.
+TAPIR_API IValue unpickle(std::string_view pickle, const std::string& where, const StorageSource& storages,
+                          bool objects = false, size_t* end = nullptr);
 
 /// The name of the storage class that PyTorch's pickles have for a dtype, such as "FloatStorage".
 TAPIR_API const char* storage_class(DType dtype);

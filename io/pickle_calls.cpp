@@ -32,6 +32,9 @@ void Machine::push_global(std::string_view module, std::string_view name) {
            (name == "build_intlist" || name == "build_doublelist" || name == "build_boollist" ||
             name == "build_tensorlist" || name == "restore_type_tag"))
     item.global = Global::kTyped;
+  else if (objects_ && (module == "__torch__" || module.starts_with("__torch__.")) &&
+           !module.starts_with("__torch__.torch.classes"))  // those are of C++
+    item.global = Global::kClass;
   else
     push_storage_class(item, module, name);
   push(std::move(item));
@@ -150,11 +153,33 @@ void Machine::call() {
       return push_value(a[0].value);
     case Global::kStorage:
       fail("a call of a storage class");
+    case Global::kClass:
+    case Global::kObject:
+      fail("refused a call of a TorchScript class or object: Tapir executes nothing");
   }
 }
 
+void Machine::new_object() {
+  const std::vector<Item> a = arguments(pop());
+  const Item f = pop();
+  if (f.kind != Kind::kGlobal || f.global != Global::kClass)
+    fail("refused a new object: Tapir reads tensors and plain containers");
+  if (!a.empty()) fail("refused a new object of TorchScript with arguments: Tapir executes nothing");
+  Item item;
+  item.kind = Kind::kGlobal;
+  item.global = Global::kObject;
+  push(std::move(item));
+}
+
 void Machine::build() {
-  const Item state = pop();
+  Item state = pop();
+  if (top().kind == Kind::kGlobal && top().global == Global::kObject) {
+    if (!plain(state).isGenericDict())
+      fail(fmt::format("refused a TorchScript object whose state is {}, which only its program can read",
+                       state.value.kind()));
+    top() = std::move(state);
+    return;
+  }
   if (!plain(top()).isGenericDict() || !plain(state).isGenericDict())
     fail(fmt::format("it sets the state of {}", top().value.kind()));
 }

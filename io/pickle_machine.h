@@ -29,6 +29,8 @@ enum class Global : uint8_t {
   kSize,       ///< torch.Size(tuple)
   kTyped,      ///< libtorch's annotation of a container's type: the container itself
   kStorage,
+  kClass,   ///< a class of TorchScript's
+  kObject,  ///< an object of one without its attributes; not a name, but no value either
 };
 
 struct Item {
@@ -51,8 +53,8 @@ struct Container {
 
 class Machine {
  public:
-  Machine(std::string_view code, const std::string& where, const StorageSource& storages)
-      : code_(code), where_(where), storages_(storages) {}
+  Machine(std::string_view code, const std::string& where, const StorageSource& storages, bool objects)
+      : code_(code), where_(where), storages_(storages), objects_(objects) {}
 
   IValue run() {
     for (;;) {
@@ -63,6 +65,7 @@ class Machine {
     if (stack_.size() != 1) fail(fmt::format("{} values are left at its end, expected 1", stack_.size()));
     return plain(stack_.back());
   }
+  size_t at() const { return at_; }
 
  private:
   using Kind = Item::Kind;
@@ -149,8 +152,9 @@ class Machine {
 
   void call();
 
-  // An OrderedDict may have attributes, of which state_dicts have the versions of their modules. They are
-  // left out.
+  void new_object();
+  // An object becomes the dict of its attributes. An OrderedDict may have attributes too, of which
+  // state_dicts have the versions of their modules. They are left out.
   void build();
 
   void put(uint64_t index) { memo_.insert_or_assign(index, top()); }
@@ -163,6 +167,7 @@ class Machine {
   std::string_view code_;
   const std::string& where_;
   const StorageSource& storages_;
+  bool objects_;
   size_t at_ = 0, spent_ = 0;
   std::vector<Item> stack_;
   std::map<uint64_t, Item> memo_;

@@ -12,6 +12,7 @@
 #include "tapir/io/bytes.h"
 #include "tapir/io/file.h"
 #include "tapir/io/pickle.h"
+#include "tapir/io/saved_file.h"
 #include "tapir/io/zip.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/copy.h"
@@ -33,14 +34,98 @@ struct Read {
   DType dtype;
 };
 
-IValue parse(io::Bytes file, const std::string& label) {
-  const std::string_view start(reinterpret_cast<const char*>(file.data), std::min<size_t>(file.size, 16));
-  // The magic number 0x1950a86a20f9469cfc6c, pickled.
-  if (start.starts_with("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"))
-    throw_error<IOError>(
-        "{}: {}: it is in the format of PyTorch before 1.6; Tapir reads the one since. In Python, "
-        "torch.save(torch.load(f), f) converts it",
-        kLoad, label);
+void check_bools(const io::Bytes& bytes, auto fail) {
+  if (std::any_of(bytes.data, bytes.data + bytes.size,
+                  [](std::byte b) { return std::to_integer<int>(b) > 1; }))
+    fail("it has a bool that is neither 0 nor 1");
+}
+
+std::string_view text_of(const io::Bytes& file) {
+  return {reinterpret_cast<const char*>(file.data), file.size};
+}
+
+// What torch.save wrote before PyTorch 1.6, and writes without _use_new_zipfile_serialization: pickles of the
+// magic number 0x1950a86a20f9469cfc6c, of the format's version, of facts of the machine, of the values, and
+// of the storages' keys; then the storages in that order, each after its number of elements.
+constexpr std::string_view kMagic = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+
+bool is_legacy(std::string_view file) { return file.substr(0, 32).find(kMagic) != file.npos; }
+
+io::PtFile parse_legacy(const io::Bytes& file, const std::string& label) {
+  const std::string where = fmt::format("{}: {}", kLoad, label);
+  const auto fail = [&](const std::string& what) { throw_error<IOError>("{}: {}", where, what); };
+  const std::string_view text = text_of(file);
+  size_t at = text.find(kMagic) + kMagic.size();
+  const auto next = [&](const io::StorageSource& storages) {
+    size_t length = 0;
+    IValue value = io::unpickle(text.substr(at), where, storages, false, &length);
+    at += length;
+    return value;
+  };
+  const io::StorageSource none = [&](const std::string&, DType, int64_t) -> Ref<StorageImpl> {
+    throw_error<IOError>("{}: a storage outside of the values", where);
+  };
+  if (const IValue version = next(none); !version.isInt() || version.toInt() != 1001)
+    fail("its format is not the one of version 1001");
+  const IValue machine = next(none);
+  if (!machine.isGenericDict() || !machine.toGenericDict().contains("little_endian") ||
+      !machine.toGenericDict().at("little_endian").isBool() ||
+      !machine.toGenericDict().at("little_endian").toBool())
+    fail("its numbers are not little-endian, as this machine's are");
+
+  // They come after the values that refer to them, so they get their bytes in the end.
+  struct Storage {
+    Read read;
+    io::Bytes bytes;
+    bool filled = false;
+  };
+  std::map<std::string, Storage> storages;
+  size_t left = file.size;
+  const IValue value = next([&](const std::string& key, DType dtype, int64_t numel) {
+    const auto n = static_cast<uint64_t>(numel);
+    if (const auto found = storages.find(key); found != storages.end()) {
+      if (found->second.read.dtype != dtype || found->second.bytes.size != n * item_size(dtype))
+        fail(fmt::format("storage \"{}\" has two dtypes or sizes", io::shown(key)));
+      return found->second.read.storage;
+    }
+    if (n > left / item_size(dtype))
+      fail(fmt::format("storage \"{}\" has {} elements of {}, more than the file", io::shown(key), numel,
+                       dtype));
+    left -= n * item_size(dtype);
+    const io::Bytes bytes = io::allocate_bytes(n * item_size(dtype));
+    Ref<StorageImpl> storage = io::storage_over(bytes, item_size(dtype));
+    storages.emplace(key, Storage{{storage, dtype}, bytes});
+    return storage;
+  });
+  const IValue keys = next(none);
+  if (!keys.isList()) fail("the keys of its storages are no list");
+  size_t filled = 0;
+  for (const IValue& key : keys.toList()) {
+    if (!key.isString()) fail("the key of a storage is no string");
+    const auto found = storages.find(key.toStringRef());
+    const std::string name = fmt::format("storage \"{}\"", io::shown(key.toStringRef()));
+    if (found == storages.end() || found->second.filled) fail(name + " is in no tensor, or there twice");
+    Storage& s = found->second;
+    uint64_t numel = 0;
+    if (text.size() - at < sizeof(numel)) fail(name + " is missing: the file was cut short");
+    std::memcpy(&numel, text.data() + at, sizeof(numel));
+    at += sizeof(numel);
+    if (numel != s.bytes.size / item_size(s.read.dtype))
+      fail(fmt::format("{} has {} elements, but a tensor refers to {}", name, numel,
+                       s.bytes.size / item_size(s.read.dtype)));
+    if (text.size() - at < s.bytes.size) fail(name + " breaks off: the file was cut short");
+    if (s.bytes.size > 0) std::memcpy(s.bytes.data, text.data() + at, s.bytes.size);
+    at += s.bytes.size;
+    if (s.read.dtype == kBool) check_bools(s.bytes, [&](const char* what) { fail(name + ": " + what); });
+    s.filled = true;
+    ++filled;
+  }
+  if (filled != storages.size()) fail("a tensor refers to a storage that is not there");
+  return {value};
+}
+
+io::PtFile parse(io::Bytes file, const std::string& label) {
+  if (is_legacy(text_of(file))) return parse_legacy(file, label);
   const io::ZipReader zip(std::move(file), kLoad, label);
 
   const std::string kPickle = "data.pkl";
@@ -51,14 +136,16 @@ IValue parse(io::Bytes file, const std::string& label) {
       pickle = &m;
     }
   if (!pickle)
-    throw_error<IOError>("{}: {}: it holds no data.pkl: torch.save did not write it", kLoad, label);
+    throw_error<IOError>("{}: {}: it holds no data.pkl: {}", kLoad, label,
+                         std::any_of(zip.members().begin(), zip.members().end(),
+                                     [](const auto& m) { return m.name.ends_with("model.json"); })
+                             ? "it is a TorchScript archive of PyTorch before 1.4. In Python, "
+                               "torch.save(torch.jit.load(f).state_dict(), ...) writes its tensors"
+                             : "torch.save did not write it");
   const std::string folder = pickle->name.substr(0, pickle->name.size() - kPickle.size());
-  for (const auto& m : zip.members())
-    if (m.name.starts_with(folder + "code/"))
-      throw_error<IOError>(
-          "{}: {}: it is a TorchScript archive, which holds a program. In Python, "
-          "torch.save(torch.jit.load(f).state_dict(), ...) writes its tensors",
-          kLoad, label);
+  // Beside the values there is a program, which is left alone.
+  const bool objects = std::any_of(zip.members().begin(), zip.members().end(),
+                                   [&](const auto& m) { return m.name.starts_with(folder + "code/"); });
   if (const auto* order = zip.find(folder + "byteorder")) {
     const io::Bytes text = zip.read(*order);
     if (std::string_view(reinterpret_cast<const char*>(text.data), text.size) != "little")
@@ -82,16 +169,13 @@ IValue parse(io::Bytes file, const std::string& label) {
       return found->second.storage;
     }
     const io::Bytes bytes = zip.read(*member);
-    if (dtype == kBool && std::any_of(bytes.data, bytes.data + bytes.size,
-                                      [](std::byte b) { return std::to_integer<int>(b) > 1; }))
-      zip.fail(name, "it has a bool that is neither 0 nor 1");
+    if (dtype == kBool) check_bools(bytes, [&](const char* what) { zip.fail(name, what); });
     Ref<StorageImpl> storage = io::storage_over(bytes, item_size(dtype));
     read.emplace(key, Read{storage, dtype});
     return storage;
   };
   const io::Bytes code = zip.read(*pickle);
-  return io::unpickle({reinterpret_cast<const char*>(code.data), code.size}, zip.where(pickle->name),
-                      storage_of);
+  return {io::unpickle(text_of(code), zip.where(pickle->name), storage_of, objects), objects};
 }
 
 // Writes a value as a pickle of protocol 2, and gathers its storages.
@@ -247,13 +331,25 @@ IValue dict_of(const OrderedDict<std::string, Tensor>& state) {
 
 }  // namespace
 
-IValue load_pt(const std::string& path) { return parse(io::map_file(path, kLoad), '"' + path + '"'); }
-IValue load_pt(std::istream& stream) { return parse(io::read_stream(stream, kLoad), "the stream"); }
+bool io::is_pt(const Bytes& file) {
+  const std::string_view text = text_of(file);
+  return text.starts_with("PK\3\4") || is_legacy(text);
+}
+io::PtFile io::parse_pt(Bytes file, const std::string& label) { return parse(std::move(file), label); }
+
+void io::Expansion::add(size_t bytes) {
+  if (bytes > left_)
+    throw_error<IOError>("load: {}: its dicts, which hold others many times, have too many entries", label_);
+  left_ -= bytes;
+}
+
+IValue load_pt(const std::string& path) { return parse(io::map_file(path, kLoad), '"' + path + '"').value; }
+IValue load_pt(std::istream& stream) { return parse(io::read_stream(stream, kLoad), "the stream").value; }
 
 IValue pickle_load(const std::vector<char>& data) {
   io::Bytes bytes = io::allocate_bytes(data.size());
   if (!data.empty()) std::memcpy(bytes.data, data.data(), data.size());
-  return parse(std::move(bytes), "the data");
+  return parse(std::move(bytes), "the data").value;
 }
 
 void save_pt(const std::string& path, const IValue& value) {

@@ -15,13 +15,16 @@
 
 namespace tapir {
 
-/// Reads what torch.save of PyTorch 1.6 or later wrote: tensors and parameters of any dtype that Tapir has,
+/// Reads what torch.save wrote, before PyTorch 1.6 too: tensors and parameters of any dtype that Tapir has,
 /// in None, bools, 64-bit integers, floats, strings, lists, tuples and dicts (an OrderedDict is a dict; the
 /// attributes of one are left out). Nothing in the file is executed: whatever else it names ("os.system", a
 /// class of yours) is refused by that name. Tensors come to the CPU, with their strides and requires_grad,
 /// and those that shared memory share it. They show the file's memory map, so writing to them does not change
 /// the file. Throws IOError, which names the file, the place and the fault; the file is checked whole before
-/// this returns. Older files, TorchScript archives and cyclic data are refused.
+/// this returns. Cyclic data is refused.
+///
+/// Reads the archives of libtorch and of TorchScript too (torch::save, OutputArchive, torch.jit.save),
+/// without their programs: a module is a dict of its attributes, in which its submodules are dicts again.
 TAPIR_API IValue load_pt(const std::string& path);
 TAPIR_API IValue load_pt(std::istream& stream);
 

@@ -12,6 +12,7 @@
 
 #include "tapir/io/bytes.h"
 #include "tapir/io/file.h"
+#include "tapir/io/saved_file.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/copy.h"
 
@@ -359,6 +360,10 @@ SafeTensors load_safetensors(const std::string& path) {
 
 SafeTensors load_safetensors(std::istream& stream) {
   return parse_file(io::read_stream(stream, kLoad), "the stream");
+}
+
+SafeTensors io::parse_safetensors(const Bytes& file, const std::string& label) {
+  return parse_file(file, label);
 }
 
 }  // namespace tapir

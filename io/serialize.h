@@ -1,8 +1,11 @@
 // save and load of tensors, modules and optimizers, and checkpoints of a whole training.
 //
-// All are safetensors files. A module's holds its state_dict under PyTorch's names, so Python reads it with
-// safetensors.torch.load_file and writes one with save_file. Files are replaced all at once, and a load that
-// fails changes nothing.
+// All that is saved are safetensors files. A module's holds its state_dict under PyTorch's names, so Python
+// reads it with safetensors.torch.load_file and writes one with save_file. Files are replaced all at once,
+// and a load that fails changes nothing.
+//
+// load also reads what Python's torch.save and libtorch's torch::save wrote (.pt; see load_pt), which it
+// knows by the first bytes.
 #pragma once
 
 #include <concepts>
@@ -21,14 +24,16 @@ namespace tapir {
 /// One tensor. Throws IOError, as all here do for files.
 TAPIR_API void save(const Tensor& tensor, const std::string& path);
 TAPIR_API void save(const Tensor& tensor, std::ostream& stream);
-/// Replaces `tensor`. Throws IOError where the file does not hold exactly one.
+/// Replaces `tensor`. Throws IOError where the file does not hold exactly one. From a .pt file it has the
+/// strides and requires_grad that it has there.
 TAPIR_API void load(Tensor& tensor, const std::string& path, std::optional<Device> device = std::nullopt);
 TAPIR_API void load(Tensor& tensor, std::istream& stream, std::optional<Device> device = std::nullopt);
 
 /// Tensors named "0", "1", ...
 TAPIR_API void save(const std::vector<Tensor>& tensors, const std::string& path);
 TAPIR_API void save(const std::vector<Tensor>& tensors, std::ostream& stream);
-/// Replaces `tensors` by the file's tensors, in their order.
+/// Replaces `tensors` by the file's tensors, in their order. In a .pt file they are a list or tuple; those
+/// that share memory there share it again.
 TAPIR_API void load(std::vector<Tensor>& tensors, const std::string& path,
                     std::optional<Device> device = std::nullopt);
 TAPIR_API void load(std::vector<Tensor>& tensors, std::istream& stream,
@@ -37,16 +42,19 @@ TAPIR_API void load(std::vector<Tensor>& tensors, std::istream& stream,
 /// A module's parameters and buffers by name.
 TAPIR_API void save(const nn::Module& module, const std::string& path);
 TAPIR_API void save(const nn::Module& module, std::ostream& stream);
-/// Copies values into a module of the same structure, then moves it to `device` where one is given. The file
-/// may also be one that Python wrote with torch.save(model.state_dict(), path): see load_pt. Throws
-/// ValueError that lists missing, unexpected and misfitting names.
+/// Copies values into a module of the same structure, then moves it to `device` where one is given. A .pt
+/// file is one of torch.save(model.state_dict(), path), torch::save(model, path) or torch.jit.save, of which
+/// the attributes that are tensors are taken. Throws ValueError that lists missing, unexpected and misfitting
+/// names.
 TAPIR_API void load(nn::Module& module, const std::string& path, std::optional<Device> device = std::nullopt);
 TAPIR_API void load(nn::Module& module, std::istream& stream, std::optional<Device> device = std::nullopt);
 
 /// An optimizer's state and options; parameters by number, in the order in which it was given them.
 TAPIR_API void save(const optim::Optimizer& optimizer, const std::string& path);
 TAPIR_API void save(const optim::Optimizer& optimizer, std::ostream& stream);
-/// Into an optimizer of the same kind over parameters of the same shapes. Throws ValueError as for modules.
+/// Into an optimizer of the same kind over parameters of the same shapes. A .pt file is one of
+/// torch.save(optimizer.state_dict(), path) or torch::save(optimizer, path), of any optimizer but LBFGS;
+/// options that it does not have stay as they are. Throws ValueError as for modules.
 TAPIR_API void load(optim::Optimizer& optimizer, const std::string& path,
                     std::optional<Device> device = std::nullopt);
 TAPIR_API void load(optim::Optimizer& optimizer, std::istream& stream,

@@ -43,8 +43,10 @@ void AdaptiveLogSoftmaxWithLossImpl::reset() {
     const auto hidden =
         static_cast<int64_t>(std::floor(static_cast<double>(options.in_features()) /
                                         std::pow(options.div_value(), static_cast<double>(i + 1))));
-    tail->push_back(Sequential(Linear(LinearOptions(options.in_features(), hidden).bias(false)),
-                               Linear(LinearOptions(hidden, cutoffs[at + 1] - cutoffs[at]).bias(false))));
+    // One after the other: the order in which they are made is the order of the random numbers.
+    const Linear projection(LinearOptions(options.in_features(), hidden).bias(false));
+    const Linear classes(LinearOptions(hidden, cutoffs[at + 1] - cutoffs[at]).bias(false));
+    tail->push_back(Sequential(projection, classes));
   }
 }
 

@@ -174,7 +174,9 @@ class TAPIR_API ParameterListImpl : public Cloneable<ParameterListImpl> {
   Tensor& operator[](size_t index) { return at(index); }
   const Tensor& operator[](size_t index) const { return at(index); }
   NamedTensors::Iterator begin() { return parameters_.begin(); }
+  NamedTensors::ConstIterator begin() const { return parameters_.begin(); }
   NamedTensors::Iterator end() { return parameters_.end(); }
+  NamedTensors::ConstIterator end() const { return parameters_.end(); }
   size_t size() const noexcept { return parameters_.size(); }
   bool is_empty() const noexcept { return size() == 0; }
 };

@@ -183,7 +183,7 @@ void ConvTransposeNdImpl<D, Derived>::pretty_print(std::ostream& stream) const {
 }
 
 template <size_t D, class Derived>
-Tensor ConvTransposeNdImpl<D, Derived>::forward(const Tensor& input, std::optional<IntArrayRef> output_size) {
+Tensor ConvTransposeNdImpl<D, Derived>::forward(const Tensor& input, OptionalIntArrayRef output_size) {
   CallSite site(TAPIR_HERE);
   ExpandingArray<D> more = options.output_padding();
   if (output_size) {

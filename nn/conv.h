@@ -103,7 +103,7 @@ class TAPIR_API ConvTransposeNdImpl : public Cloneable<Derived> {
   void pretty_print(std::ostream& stream) const override;
   /// With output_size (the spatial sizes, or all of the output's), that size among those that the options
   /// leave open; options.output_padding is not looked at then. Throws ValueError for a size that cannot be.
-  Tensor forward(const Tensor& input, std::optional<IntArrayRef> output_size = std::nullopt);
+  Tensor forward(const Tensor& input, OptionalIntArrayRef output_size = std::nullopt);
   ConvTransposeOptions<D> options;
   Tensor weight, bias;
 };

@@ -46,6 +46,7 @@ Tensor log_softmax(const Tensor& input, const LogSoftmaxFuncOptions& options) {
 
 Tensor softmin(const Tensor& input, const SoftminFuncOptions& options) {
   CallSite site(TAPIR_HERE);
+  input.layout_of().wrap_dim(options.dim(), "softmin");
   return tapir::softmax(neg(input), options.dim(), options.dtype());
 }
 

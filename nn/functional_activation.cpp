@@ -107,6 +107,7 @@ Tensor threshold(Tensor input, const ThresholdFuncOptions& o) {
 }
 Tensor gumbel_softmax(const Tensor& logits, const GumbelSoftmaxFuncOptions& o) {
   CallSite site(TAPIR_HERE);
+  logits.layout_of().wrap_dim(o.dim(), "gumbel_softmax");
   // -log of an exponential is Gumbel's distribution. PyTorch draws the exponential as such, which takes other
   // random numbers than -log(1 - u) of a uniform u.
   const Tensor drawn = Tensor::empty(logits.sizes(), logits.dtype(), logits.device());

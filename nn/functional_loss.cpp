@@ -109,6 +109,7 @@ Tensor triplet_margin_with_distance_loss(const Tensor& anchor, const Tensor& pos
   const Tensor near = distance(anchor, positive);
   Tensor far = distance(anchor, negative);
   if (o.swap()) far = minimum(far, distance(positive, negative));
+  broadcast_sizes(near.sizes(), far.sizes(), "triplet_margin_with_distance_loss");
   const Tensor losses = clamp_min(o.margin() + sub(near, far), Scalar(0));
   return o.reduction() == kNone ? losses : o.reduction() == kSum ? sum(losses) : mean(losses);
 }

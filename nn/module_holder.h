@@ -94,6 +94,11 @@ class ModuleHolder : public detail::HolderBase {
     get();
     return impl_;
   }
+  /// An element of a container.
+  template <class Key>
+  decltype(auto) operator[](Key&& key) const {
+    return (*get())[std::forward<Key>(key)];
+  }
   /// forward(arguments...)
   template <class... Args>
   decltype(auto) operator()(Args&&... args) const {

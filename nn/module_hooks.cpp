@@ -45,7 +45,7 @@ void replace(TensorVector& tensors, TensorVector by, const Module& module, const
 struct BoundaryBackward final : DynamicNode {
   BoundaryBackward(const char* n, size_t count, std::function<void(TensorVector& grads)> f)
       : DynamicNode(count, count), name_(n), pass(std::move(f)) {}
-  const char* name() const override { return name_; }
+  const char* type_name() const override { return name_; }
   void backward(Grads grads, GradSink& sink) override {
     TensorVector all(grads.begin(), grads.end());
     pass(all);

@@ -38,9 +38,28 @@ void print_layer(std::ostream& stream, const char* name, const TransformerEncode
   stream << "tapir::nn::" << name << "(d_model=" << o.d_model() << ", nhead=" << o.nhead() << ")";
 }
 
+/// New random numbers for what a layer or a stack is made of.
+void reset_children(const Module& module) {
+  for (const auto& child : module.children()) {
+    if (auto* attention = child->as<MultiheadAttention>())
+      attention->_reset_parameters();
+    else if (auto* linear = child->as<Linear>())
+      linear->reset_parameters();
+    else if (auto* norm = child->as<LayerNorm>())
+      norm->reset_parameters();
+    else
+      reset_children(*child);
+  }
+}
+
 }  // namespace
 
 // --- layers ---
+
+void TransformerEncoderLayerImpl::reset_parameters() { reset_children(*this); }
+void TransformerDecoderLayerImpl::reset_parameters() { reset_children(*this); }
+void TransformerEncoderImpl::reset_parameters() { reset_children(*this); }
+void TransformerDecoderImpl::reset_parameters() { reset_children(*this); }
 
 TransformerEncoderLayerImpl::TransformerEncoderLayerImpl(const TransformerEncoderLayerOptions& o)
     : options(o) {

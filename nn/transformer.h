@@ -45,6 +45,7 @@ class TAPIR_API TransformerEncoderLayerImpl : public Cloneable<TransformerEncode
       : TransformerEncoderLayerImpl(TransformerEncoderLayerOptions(d_model, nhead)) {}
   explicit TransformerEncoderLayerImpl(const TransformerEncoderLayerOptions& options);
   void reset() override;
+  void reset_parameters();
   void pretty_print(std::ostream& stream) const override;
   /// Masks as in MultiheadAttention.
   Tensor forward(const Tensor& src, const Tensor& src_mask = {}, const Tensor& src_key_padding_mask = {});
@@ -67,6 +68,7 @@ class TAPIR_API TransformerDecoderLayerImpl : public Cloneable<TransformerDecode
       : TransformerDecoderLayerImpl(TransformerDecoderLayerOptions(d_model, nhead)) {}
   explicit TransformerDecoderLayerImpl(const TransformerDecoderLayerOptions& options);
   void reset() override;
+  void reset_parameters();
   void pretty_print(std::ostream& stream) const override;
   Tensor forward(const Tensor& tgt, const Tensor& memory, const Tensor& tgt_mask = {},
                  const Tensor& memory_mask = {}, const Tensor& tgt_key_padding_mask = {},
@@ -101,6 +103,7 @@ class TAPIR_API TransformerEncoderImpl : public Cloneable<TransformerEncoderImpl
       : TransformerEncoderImpl(TransformerEncoderOptions(std::move(encoder_layer), num_layers)) {}
   explicit TransformerEncoderImpl(TransformerEncoderOptions options);
   void reset() override;
+  void reset_parameters();
   void pretty_print(std::ostream& stream) const override;
   Tensor forward(const Tensor& src, const Tensor& src_mask = {}, const Tensor& src_key_padding_mask = {});
   static std::vector<std::pair<size_t, AnyValue>> forward_default_args_();
@@ -128,6 +131,7 @@ class TAPIR_API TransformerDecoderImpl : public Cloneable<TransformerDecoderImpl
       : TransformerDecoderImpl(TransformerDecoderOptions(std::move(decoder_layer), num_layers)) {}
   explicit TransformerDecoderImpl(TransformerDecoderOptions options);
   void reset() override;
+  void reset_parameters();
   void pretty_print(std::ostream& stream) const override;
   Tensor forward(const Tensor& tgt, const Tensor& memory, const Tensor& tgt_mask = {},
                  const Tensor& memory_mask = {}, const Tensor& tgt_key_padding_mask = {},

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <initializer_list>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -79,6 +80,31 @@ class ArrayRef {
   size_t size_ = 0;
 };
 using IntArrayRef = ArrayRef<int64_t>;
+
+/// An IntArrayRef or nothing, for parameters. A number in braces lives as long as the call; in a
+/// std::optional<IntArrayRef> it would be gone before.
+class OptionalIntArrayRef {
+ public:
+  constexpr OptionalIntArrayRef() = default;
+  constexpr OptionalIntArrayRef(std::nullopt_t) {}                                   // NOLINT
+  constexpr OptionalIntArrayRef(const int64_t& one) : values_(one), there_(true) {}  // NOLINT
+  constexpr OptionalIntArrayRef(std::initializer_list<int64_t> list)                 // NOLINT
+      : values_(list), there_(true) {}
+  constexpr OptionalIntArrayRef(const std::optional<IntArrayRef>& values)  // NOLINT
+      : values_(values.value_or(IntArrayRef())), there_(values.has_value()) {}
+  template <class C>
+  requires(!std::is_arithmetic_v<C> &&
+           std::is_convertible_v<const C&, IntArrayRef>) constexpr OptionalIntArrayRef(const C& values)
+      : values_(values), there_(true) {}  // NOLINT
+  constexpr bool has_value() const { return there_; }
+  constexpr explicit operator bool() const { return there_; }
+  constexpr const IntArrayRef& operator*() const { return values_; }
+  constexpr const IntArrayRef* operator->() const { return &values_; }
+
+ private:
+  IntArrayRef values_;
+  bool there_ = false;
+};
 
 namespace detail {
 [[noreturn]] TAPIR_API TAPIR_COLD void array_index_failure(size_t i, size_t size);

@@ -33,9 +33,6 @@ void internal_failure(const char* condition, const char* file, int line) {
   throw_error<InternalError>("internal error, please report it: {} does not hold at {}:{}", condition, file,
                              line);
 }
-void check_failure(const char* condition, const char* file, int line, const std::string& message) {
-  throw Error(message.empty() ? fmt::format("expected {} at {}:{}", condition, file, line) : message);
-}
 void array_index_failure(size_t i, size_t size) {
   throw_error<IndexError>("ArrayRef::at: index {} is out of range for {} values", i, size);
 }

@@ -42,8 +42,6 @@ TAPIR_DECLARE_ERROR(InternalError);  ///< a broken invariant of Tapir itself: pl
 
 namespace detail {
 [[noreturn]] TAPIR_API TAPIR_COLD void internal_failure(const char* condition, const char* file, int line);
-[[noreturn]] TAPIR_API TAPIR_COLD void check_failure(const char* condition, const char* file, int line,
-                                                     const std::string& message);
 }  // namespace detail
 
 /// Throws E with a message formatted by fmt; for library sources, which include <fmt/format.h> themselves:

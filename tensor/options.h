@@ -53,7 +53,13 @@ class TensorOptions {
   [[nodiscard]] constexpr TensorOptions memory_format(MemoryFormat) const { return *this; }
 
   DType dtype() const { return has_dtype_ ? dtype_ : get_default_dtype(); }
+  /// The dtype of T, as an argument.
+  template <class T>
+  [[nodiscard]] constexpr TensorOptions dtype() const {
+    return dtype(DTypeOf<T>::value);
+  }
   constexpr Device device() const { return device_; }
+  constexpr DeviceIndex device_index() const { return device_.index(); }
   constexpr bool requires_grad() const { return requires_grad_; }
   constexpr Layout_ layout() const { return kStrided; }
   constexpr bool has_dtype() const { return has_dtype_; }
@@ -68,6 +74,10 @@ class TensorOptions {
 };
 
 inline TensorOptions dtype(DType d) { return TensorOptions(d); }
+template <class T>
+TensorOptions dtype() {
+  return TensorOptions(DTypeOf<T>::value);
+}
 inline TensorOptions device(Device d) { return TensorOptions(d); }
 inline TensorOptions device(DeviceType type, DeviceIndex index = -1) {
   return TensorOptions(Device(type, index));

@@ -552,12 +552,12 @@ class TAPIR_API Tensor {
   Tensor var(bool unbiased) const;
   Tensor var(int dim) const;
   Tensor var(IntArrayRef dim, bool unbiased, bool keepdim = false) const;
-  Tensor var(std::optional<IntArrayRef> dim = std::nullopt, std::optional<int64_t> correction = std::nullopt,
+  Tensor var(OptionalIntArrayRef dim = std::nullopt, std::optional<int64_t> correction = std::nullopt,
              bool keepdim = false) const;
   Tensor std(bool unbiased) const;
   Tensor std(int dim) const;
   Tensor std(IntArrayRef dim, bool unbiased, bool keepdim = false) const;
-  Tensor std(std::optional<IntArrayRef> dim = std::nullopt, std::optional<int64_t> correction = std::nullopt,
+  Tensor std(OptionalIntArrayRef dim = std::nullopt, std::optional<int64_t> correction = std::nullopt,
              bool keepdim = false) const;
   Tensor count_nonzero(IntArrayRef dim = {}) const;
   Tensor nansum(IntArrayRef dim = {}, bool keepdim = false, std::optional<DType> dtype = std::nullopt) const;
@@ -570,6 +570,8 @@ class TAPIR_API Tensor {
   Tensor median() const;
   Tensor nanmedian() const;
   Tensor norm(const std::optional<Scalar>& p, IntArrayRef dim, bool keepdim = false) const;
+  Tensor norm(const std::optional<Scalar>& p, DType dtype) const;
+  Tensor norm(const std::optional<Scalar>& p, IntArrayRef dim, bool keepdim, DType dtype) const;
   Tensor all(int64_t dim, bool keepdim = false) const;
   Tensor any(int64_t dim, bool keepdim = false) const;
 

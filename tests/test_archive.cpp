@@ -214,3 +214,18 @@ TEST_CASE("archives are read through functions, from memory, and from Python's f
   model.read("layer.weight", t);
   CHECK(equal(t, x));
 }
+
+TEST_CASE("a stream's format is known by more than its first byte") {
+  // A header of 80 bytes, whose length begins like an archive of PyTorch's: with a "P".
+  std::string header = R"({"w":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})";
+  header.resize(80, ' ');
+  const std::string file = "P" + std::string(7, '\0') + header + "\1\2";
+  std::istringstream stream(file);
+  InputArchive in;
+  in.load_from(stream);
+  CHECK(in.keys() == std::vector<std::string>{"w"});
+  in.load_from(file.data(), file.size());
+  Tensor w;
+  in.read("w", w);
+  CHECK(w.data_ptr<uint8_t>()[1] == 2);
+}

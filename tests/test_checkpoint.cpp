@@ -24,7 +24,7 @@ TEST_CASE("values and gradients of arguments and of captured weights are those w
       },
       h);
   CHECK(calls == 1);
-  CHECK(std::string(y.grad_fn()->name()) == "CheckpointBackward");
+  CHECK(y.grad_fn()->name() == "CheckpointBackward");
   CHECK_SAME(y.detach(), block(h, w).detach());
   Tensor z = y * h;
   z.backward(g, true);

@@ -158,3 +158,14 @@ TEST_CASE("moves name a device by its type; clone makes row-major what is asked 
   CHECK(x.clone(MemoryFormat::Contiguous).equal(x));
   STATIC_REQUIRE(!std::is_convertible_v<const char*, Scalar>);
 }
+
+TEST_CASE("a dimension in braces is read while it lives") {
+  const Tensor x = arange(6, kFloat64).view({2, 3});
+  const std::optional<int64_t> correction = 0;
+  CHECK(var(x, {1}, correction).equal(var(x, std::vector<int64_t>{1}, correction)));
+  CHECK(x.std({1}, correction, true).sizes() == IntArrayRef({2, 1}));
+  CHECK(std::get<1>(var_mean(x, {1}, correction)).equal(mean(x, {1})));
+  CHECK(var(x, std::nullopt, correction).dim() == 0);
+  nn::ConvTranspose1d up(nn::ConvTranspose1dOptions(1, 1, 3).stride(2));
+  CHECK(up->forward(ones({1, 1, 4}), {10}).size(2) == 10);
+}

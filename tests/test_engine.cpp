@@ -11,7 +11,7 @@ TEST_CASE("gradients accumulate in leaves") {
   CHECK(a.is_leaf());
   CHECK_FALSE(y.is_leaf());
   CHECK(y.requires_grad());
-  CHECK(std::string(y.grad_fn()->name()) == "AddBackward");
+  CHECK(y.grad_fn()->name() == "AddBackward");
   CHECK_FALSE(a.grad().defined());
   y.backward(g);
   CHECK_SAME(a.grad(), g * (b.detach() + 1));

@@ -66,6 +66,8 @@ TEST_CASE("the line is the user's, whatever form of call it was") {
   line_named(y.copy_(x), __LINE__);
   line_named(y.clamp_(0, 1), __LINE__);
   line_named(y.addcmul_(x, x), __LINE__);
+  line_named(y.index_fill_(0, tensor({1}), 0), __LINE__);
+  line_named(y.put_(tensor({1}), x[0]), __LINE__);
   y += x;
   line_named(y, __LINE__ - 1);
 }
@@ -109,4 +111,79 @@ TEST_CASE("an undefined tensor is refused by the name of the op that got it") {
   CHECK(message_of<ValueError>([&] { matmul(undefined, x); }).starts_with("matmul:"));
   CHECK(message_of<ValueError>([&] { cat({x, undefined}, 0); }).starts_with("cat:"));
   CHECK(message_of<ValueError>([&] { (void)undefined.dtype(); }).starts_with("tensor:"));
+}
+
+TEST_CASE("an error names the call that the user made, not one that it is made of") {
+  namespace F = nn::functional;
+  const Tensor x = ones({2}), y = ones({3}), undefined, labels = tensor({0, 1, 2});
+  const Tensor bad_mask = tensor({true, false, true}), one = tensor({1}), far = tensor({4});
+  Tensor z = ones({2}), inferred;
+  {
+    InferenceMode guard;
+    inferred = ones({2});
+  }
+  const struct {
+    const char* begin;
+    std::function<void()> call;
+  } rows[] = {
+      {"mse_loss: sizes [2] and [3]", [&] { F::mse_loss(x, y); }},
+      {"l1_loss: sizes [2] and [3]", [&] { F::l1_loss(x, y, F::L1LossFuncOptions(kNone)); }},
+      {"smooth_l1_loss: sizes [2] and [3]", [&] { F::smooth_l1_loss(x, y); }},
+      {"huber_loss: sizes [2] and [3]", [&] { F::huber_loss(x, y); }},
+      {"kl_div: sizes [2] and [3]", [&] { F::kl_div(x, y); }},
+      {"kl_div: sizes [2] and [3]", [&] { F::kl_div(x, y, F::KLDivFuncOptions().log_target(true)); }},
+      {"binary_cross_entropy: sizes [2] and [3]", [&] { binary_cross_entropy(x, x, y); }},
+      {"binary_cross_entropy_with_logits: sizes", [&] { binary_cross_entropy_with_logits(x, x, {}, y); }},
+      {"poisson_nll_loss: sizes [2] and [3]", [&] { F::poisson_nll_loss(x, y); }},
+      {"gaussian_nll_loss: sizes [2] and [3]", [&] { F::gaussian_nll_loss(x, y, x); }},
+      {"soft_margin_loss: sizes [2] and [3]", [&] { F::soft_margin_loss(x, y); }},
+      {"hinge_embedding_loss: sizes [2] and [3]", [&] { F::hinge_embedding_loss(x, y); }},
+      {"margin_ranking_loss: sizes [2] and [3]", [&] { F::margin_ranking_loss(x, y, x); }},
+      {"margin_ranking_loss: sizes [2] and [3]", [&] { F::margin_ranking_loss(x, x, y); }},
+      {"cosine_embedding_loss: sizes [2] and [3]", [&] { F::cosine_embedding_loss(x, y, x[0]); }},
+      {"triplet_margin_loss: sizes [2] and [3]", [&] { F::triplet_margin_loss(x, y, x); }},
+      {"triplet_margin_loss: sizes [2] and [3]", [&] { F::triplet_margin_loss(x, x, y); }},
+      {"triplet_margin_loss: sizes [2] and [3]",
+       [&] {
+         F::triplet_margin_loss(ones({1, 4}), ones({2, 4}), ones({3, 4}));
+       }},
+      {"pairwise_distance: sizes [2] and [3]", [&] { F::pairwise_distance(x, y); }},
+      {"one_hot: class 2 is out of range for 2 classes", [&] { F::one_hot(labels, 2); }},
+      {"one_hot: class -2 is out of range for 1 classes", [&] { F::one_hot(-labels); }},
+      {"masked_fill_: sizes [2] and [3]", [&] { z.masked_fill_(bad_mask, 1); }},
+      {"masked_fill_: sizes [2] and [3]", [&] { z.masked_fill_(bad_mask, ones({})); }},
+      {"masked_fill: sizes [2] and [3]", [&] { masked_fill(z, bad_mask, ones({})); }},
+      {"masked_scatter_: sizes [2] and [3]", [&] { z.masked_scatter_(bad_mask, y); }},
+      {"gumbel_softmax: ", [&] { F::gumbel_softmax(x, F::GumbelSoftmaxFuncOptions().dim(4)); }},
+      {"softmin: ", [&] { F::softmin(x, F::SoftminFuncOptions(4)); }},
+      {"index_fill_: index 4 is out of range", [&] { z.index_fill_(0, far, 1); }},
+      {"index_fill_: index -4 is out of range", [&] { z.index_fill_(0, -far, ones({})); }},
+      {"index_fill: an index of float32", [&] { z.index_fill(0, x, 1); }},
+      {"index_add_: index 4 is out of range", [&] { z.index_add_(0, far, ones({1})); }},
+      {"take: index 4 is out of range", [&] { z.take(far); }},
+      {"put: index 4 is out of range", [&] { z.put(far, ones({1})); }},
+      {"put_: index 4 is out of range", [&] { z.put_(far, ones({1})); }},
+      {"randint: got from 5 and to 5", [&] { randint(5, 5, {2}); }},
+      {"randint_like: got from 5 and to 5", [&] { randint_like(x, 5, 5); }},
+      {"random_: got from 5 and to 5", [&] { z.random_(5, 5); }},
+      {"RandomSampler: reset() got size -1", [] { data::samplers::RandomSampler(3).reset(-1); }},
+      {"add_: an inference tensor", [&] { inferred.add_(1); }},
+      {"mul_: an inference tensor", [&] { inferred.mul_(x); }},
+      {"add_: sizes [2] and [3]", [&] { z.add_(y); }},
+      {"argmax: a tensor of sizes [0] has no element", [] { zeros({0}).argmax(); }},
+      {"argmax: sizes [2, 0] have no element to choose from along dimension 1",
+       [] {
+         zeros({2, 0}).argmax(1);
+       }},
+      {"kron: a tensor is undefined", [&] { kron(x, undefined); }},
+      {"kron: a tensor is undefined", [&] { kron(undefined, x); }},
+      {"inner: a tensor is undefined", [&] { inner(x, undefined); }},
+      {"cdist: a tensor is undefined", [&] { cdist(x, undefined); }},
+      {"InputArchive: there is no \"q\"; it is empty", [&] { serialize::InputArchive().read("q", z); }},
+  };
+  for (const auto& row : rows) {
+    const std::string message = message_of<Error>(row.call);
+    INFO(row.begin << " / " << message);
+    CHECK(message.starts_with(row.begin));
+  }
 }

@@ -81,7 +81,7 @@ TEST_CASE("a result retains its gradient where it is told to") {
   y.retain_grad();
   y.retain_grad();
   CHECK(y.retains_grad());
-  CHECK(std::string(y.grad_fn()->name()) == "MulBackward");
+  CHECK(y.grad_fn()->name() == "MulBackward");
   (y * y).backward(f64({1, 1}), true);
   CHECK_SAME(y.grad(), f64({6, 12}));
   CHECK_SAME(a.grad(), f64({18, 36}));

@@ -258,6 +258,17 @@ TEST_CASE("the adaptive softmax is PyTorch's") {
   CHECK(nn::AdaptiveLogSoftmaxWithLoss(8, 10, std::vector<int64_t>{4, 6})->named_parameters().keys() ==
         std::vector<std::string>{"head.weight", "tail.0.0.weight", "tail.0.1.weight", "tail.1.0.weight",
                                  "tail.1.1.weight"});
+  // Its layers draw their weights one after the other.
+  manual_seed(4);
+  const nn::AdaptiveLogSoftmaxWithLoss drawn(
+      nn::AdaptiveLogSoftmaxWithLossOptions(6, 12, {4, 8}).div_value(2));
+  manual_seed(4);
+  for (const auto& [name, in, out] : {std::tuple{"head.weight", 6, 6},
+                                      {"tail.0.0.weight", 6, 3},
+                                      {"tail.0.1.weight", 3, 4},
+                                      {"tail.1.0.weight", 6, 1},
+                                      {"tail.1.1.weight", 1, 4}})
+    CHECK(drawn->named_parameters()[name].equal(nn::Linear(nn::LinearOptions(in, out).bias(false))->weight));
   for (const std::vector<int64_t>& bad : {std::vector<int64_t>{}, {0, 3}, {4, 4}, {5, 4}, {4, 10}})
     CHECK_THROWS_AS(nn::AdaptiveLogSoftmaxWithLoss(8, 10, bad), ValueError);
 }

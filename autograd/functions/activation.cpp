@@ -28,7 +28,7 @@ using BackwardFunction = Tensor (*)(const Tensor& g, const Tensor& x, double, do
 using SecondFunction = Tensor (*)(const Tensor& x, const P& p);
 
 struct ActivationBackward final : NodeOf<1, 1> {
-  const char* name() const override { return label; }
+  const char* type_name() const override { return label; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, f(g[0], saved(0), p.p0, p.p1, p.p2)); }
   const char* label;
   BackwardFunction f;
@@ -49,7 +49,7 @@ TAPIR_ALWAYS_INLINE Tensor activation(Pointwise op, const char* label, const Ten
 }
 
 struct SecondBackward final : NodeOf<2, 2> {
-  const char* name() const override { return "ActivationBackwardBackward"; }
+  const char* type_name() const override { return "ActivationBackwardBackward"; }
   void backward(Grads gg, GradSink& sink) override {
     const Tensor x = saved(1);
     if (sink.wants(0)) sink.set(0, f(gg[0], x, p.p0, p.p1, p.p2));
@@ -195,7 +195,7 @@ Tensor tanhshrink(const Tensor& x) {
 
 namespace {
 struct PreluBackward final : NodeOf<2, 2> {
-  const char* name() const override { return "PreluBackward"; }
+  const char* type_name() const override { return "PreluBackward"; }
   void backward(Grads g, GradSink& sink) override {
     const Tensor x = saved(0), positive = gt(x, Scalar(0));
     if (sink.wants(0)) sink.set(0, where(positive, g[0], mul(g[0], saved(1))));
@@ -243,6 +243,13 @@ Tensor rrelu(const Tensor& x, double lower, double upper, bool training, std::op
     raw::index_put(slopes, plan, raw::cast(slope, x.dtype()), false);
   }
   return mul(x, slopes);
+}
+
+Tensor& gelu_out(Tensor& out, const Tensor& x, std::string_view approximate) {
+  return detail::assign_out(out, "gelu", {x}, [&] { return gelu(x, approximate); });
+}
+Tensor& silu_out(Tensor& out, const Tensor& x) {
+  return detail::assign_out(out, "silu", {x}, [&] { return silu(x); });
 }
 
 // --- in place ---

@@ -66,6 +66,9 @@ TAPIR_API Tensor& silu_(Tensor& x);
 TAPIR_API Tensor& rrelu_(Tensor& x, double lower = 1.0 / 8, double upper = 1.0 / 3, bool training = false,
                          std::optional<Generator> generator = std::nullopt);
 
+TAPIR_API Tensor& gelu_out(Tensor& out, const Tensor& x, std::string_view approximate = "none");
+TAPIR_API Tensor& silu_out(Tensor& out, const Tensor& x);
+
 // The backward of each of these, differentiable itself; parameters as in activation.def.
 #define TAPIR_ACTIVATION_BACKWARDS(row)                                                                    \
   row(elu, 3) row(leaky_relu, 1) row(gelu, 0) row(gelu_tanh, 0) row(silu, 0) row(mish, 0) row(softplus, 2) \

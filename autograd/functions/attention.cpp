@@ -48,7 +48,7 @@ Whole whole_weights(const raw::Attention& a) {
 }
 
 struct AttentionBackward final : NodeOf<4, 7> {  // q, k, v, mask; saves them, the result, log sums, keep
-  const char* name() const override { return "ScaledDotProductAttentionBackward"; }
+  const char* type_name() const override { return "ScaledDotProductAttentionBackward"; }
   void backward(Grads grads, GradSink& sink) override {
     const Tensor& g = grads[0];
     raw::Attention a{saved(0), saved(1), saved(2), saved(3), saved(6), keep_scale, causal, scale};

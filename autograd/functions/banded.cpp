@@ -5,7 +5,7 @@ namespace tapir {
 namespace {
 
 struct BandedBackward final : NodeOf<1> {
-  const char* name() const override { return label; }
+  const char* type_name() const override { return label; }
   void backward(Grads grads, GradSink& sink) override {
     sink.set(0, banded(label, label, grads[0], dim, transposed, TAPIR_HERE));
   }

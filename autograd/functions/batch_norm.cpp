@@ -14,7 +14,7 @@ namespace tapir {
 namespace {
 
 struct BatchNormBackward final : NodeOf<3, 4> {  // x, weight, bias; saves x, mean, rstd, weight
-  const char* name() const override { return "BatchNormBackward"; }
+  const char* type_name() const override { return "BatchNormBackward"; }
   void backward(Grads grads, GradSink& sink) override {
     const Tensor &g = grads[0], x = saved(0), weight = saved(3);
     if (recording(g, x, weight)) return recorded(g, x, weight, sink);

@@ -14,6 +14,11 @@ TAPIR_API Tensor bitwise_xor(const Tensor& a, const Tensor& b);  ///< a ^ b
 TAPIR_API Tensor bitwise_left_shift(const Tensor& a, const Tensor& b);
 /// floor(a / 2^b); 0 or -1 for a negative b. Not for bool.
 TAPIR_API Tensor bitwise_right_shift(const Tensor& a, const Tensor& b);
+TAPIR_API Tensor& bitwise_and_out(Tensor& out, const Scalar& a, const Tensor& b);
+TAPIR_API Tensor& bitwise_or_out(Tensor& out, const Scalar& a, const Tensor& b);
+TAPIR_API Tensor& bitwise_xor_out(Tensor& out, const Scalar& a, const Tensor& b);
+TAPIR_API Tensor& bitwise_left_shift_out(Tensor& out, const Scalar& a, const Tensor& b);
+TAPIR_API Tensor& bitwise_right_shift_out(Tensor& out, const Scalar& a, const Tensor& b);
 TAPIR_API Tensor gcd(const Tensor& a,
                      const Tensor& b);  ///< greatest common divisor; gcd(0, 0) is 0; not for bool
 TAPIR_API Tensor lcm(const Tensor& a,

@@ -15,13 +15,13 @@ using namespace nodes;
 namespace {
 
 struct ClampBackward final : NodeOf<1, 1> {
-  const char* name() const override { return "ClampBackward"; }
+  const char* type_name() const override { return "ClampBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, clamp_backward(g[0], saved(0), low, high)); }
   Scalar low, high;
 };
 // Linear in g, and flat in x wherever it has a derivative.
 struct ClampBackwardBackward final : NodeOf<2, 1> {
-  const char* name() const override { return "ClampBackwardBackward"; }
+  const char* type_name() const override { return "ClampBackwardBackward"; }
   void backward(Grads g, GradSink& sink) override {
     if (sink.wants(0)) sink.set(0, clamp_backward(g[0], saved(0), low, high));
     if (sink.wants(1)) sink.set(1, zero_gradient(g[0]));
@@ -32,7 +32,7 @@ struct ClampBackwardBackward final : NodeOf<2, 1> {
 // The bound that is taken, if any, gets the gradient; the upper one wins over the lower one. Saves x, min,
 // max.
 struct ClampTensorBackward final : NodeOf<3, 3> {
-  const char* name() const override { return "ClampBackward"; }
+  const char* type_name() const override { return "ClampBackward"; }
   void backward(Grads g, GradSink& sink) override {
     const Tensor x = saved(0), low = has_low ? saved(1) : Tensor(), high = has_high ? saved(2) : Tensor();
     const auto pass = [&](const Tensor& mask) { return where(mask, g[0], Scalar(0)); };
@@ -126,6 +126,20 @@ Tensor& clamp_out(Tensor& out, const Tensor& x, const std::optional<Tensor>& min
   return detail::assign_out(out, "clamp", {x, min.value_or(Tensor()), max.value_or(Tensor())},
                             [&] { return clamp(x, min, max); });
 }
+#define TAPIR_CLAMP_OUT(Bound)                                                    \
+  Tensor& clamp_min_out(Tensor& out, const Tensor& x, const Bound& min) {         \
+    return clamp_out(out, x, std::optional<Bound>(min));                          \
+  }                                                                               \
+  Tensor& clamp_max_out(Tensor& out, const Tensor& x, const Bound& max) {         \
+    return clamp_out(out, x, std::optional<Bound>(), std::optional<Bound>(max));  \
+  }                                                                               \
+  Tensor& clip_out(Tensor& out, const Tensor& x, const std::optional<Bound>& min, \
+                   const std::optional<Bound>& max) {                             \
+    return clamp_out(out, x, min, max);                                           \
+  }
+TAPIR_CLAMP_OUT(Scalar)
+TAPIR_CLAMP_OUT(Tensor)
+#undef TAPIR_CLAMP_OUT
 
 namespace {
 constexpr auto chosen = [](const Tensor& g, const Tensor& mask) { return where(mask, g, Scalar(0)); };
@@ -162,12 +176,12 @@ Tensor heaviside(const Tensor& x, const Tensor& values) {
 
 namespace {
 struct ThresholdBackward final : NodeOf<1, 1> {
-  const char* name() const override { return "ThresholdBackward"; }
+  const char* type_name() const override { return "ThresholdBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, not_chosen(g[0], le(saved(0), threshold))); }
   Scalar threshold;
 };
 struct NanToNumBackward final : NodeOf<1, 1> {
-  const char* name() const override { return "NanToNumBackward"; }
+  const char* type_name() const override { return "NanToNumBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, chosen(g[0], isfinite(saved(0)))); }
 };
 double largest_of(DType d) {

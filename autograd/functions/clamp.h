@@ -27,6 +27,14 @@ TAPIR_API Tensor& clamp_out(Tensor& out, const Tensor& x, const std::optional<Sc
                             const std::optional<Scalar>& max = std::nullopt);
 TAPIR_API Tensor& clamp_out(Tensor& out, const Tensor& x, const std::optional<Tensor>& min,
                             const std::optional<Tensor>& max = std::nullopt);
+TAPIR_API Tensor& clamp_min_out(Tensor& out, const Tensor& x, const Scalar& min);
+TAPIR_API Tensor& clamp_min_out(Tensor& out, const Tensor& x, const Tensor& min);
+TAPIR_API Tensor& clamp_max_out(Tensor& out, const Tensor& x, const Scalar& max);
+TAPIR_API Tensor& clamp_max_out(Tensor& out, const Tensor& x, const Tensor& max);
+TAPIR_API Tensor& clip_out(Tensor& out, const Tensor& x, const std::optional<Scalar>& min,
+                           const std::optional<Scalar>& max = std::nullopt);
+TAPIR_API Tensor& clip_out(Tensor& out, const Tensor& x, const std::optional<Tensor>& min,
+                           const std::optional<Tensor>& max = std::nullopt);
 /// g where low <= x <= high, else 0; differentiable, the backward of clamp
 TAPIR_API Tensor clamp_backward(const Tensor& g, const Tensor& x, const Scalar& low, const Scalar& high);
 /// clamp by another name

@@ -32,7 +32,7 @@ Tensor sum_over_places(const Tensor& g) {
 }
 
 struct ConvolutionBackward final : NodeOf<3, 2> {
-  const char* name() const override { return label; }
+  const char* type_name() const override { return label; }
   void backward(Grads grads, GradSink& sink) override {
     const Tensor &g = grads[0], first = saved(0), second = saved(1);
     // g stands for the array that the op computed; each of the other two comes from g and the third.

@@ -9,11 +9,11 @@ namespace tapir {
 namespace {
 
 struct CloneBackward final : NodeOf<1> {
-  const char* name() const override { return "CloneBackward"; }
+  const char* type_name() const override { return "CloneBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, std::move(g[0])); }
 };
 struct ToBackward final : NodeOf<1> {
-  const char* name() const override { return "ToCopyBackward"; }
+  const char* type_name() const override { return "ToCopyBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, to(to(g[0], dtype), device)); }
   DType dtype = kFloat32;
   Device device{kCPU};

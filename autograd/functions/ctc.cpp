@@ -13,7 +13,7 @@ namespace tapir {
 namespace {
 
 struct CtcLossBackward final : NodeOf<1, 3> {
-  const char* name() const override { return "CtcLossBackward"; }
+  const char* type_name() const override { return "CtcLossBackward"; }
   void backward(Grads g, GradSink& sink) override {
     raw::Ctc c = call;
     c.log_probs = saved(0);

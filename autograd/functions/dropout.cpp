@@ -12,7 +12,7 @@ namespace tapir {
 namespace {
 
 struct DropoutBackward final : NodeOf<1, 1> {
-  const char* name() const override { return "DropoutBackward"; }
+  const char* type_name() const override { return "DropoutBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, mul(g[0], saved(0))); }
 };
 

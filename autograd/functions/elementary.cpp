@@ -181,6 +181,18 @@ Tensor float_power(const Scalar& a, const Tensor& b) {
 Tensor& float_power_out(Tensor& out, const Tensor& a, const Tensor& b) {
   return detail::assign_out(out, "float_power", {a, b}, [&] { return float_power(a, b); });
 }
+Tensor& float_power_out(Tensor& out, const Tensor& a, const Scalar& b) {
+  return detail::assign_out(out, "float_power", {a}, [&] { return float_power(a, b); });
+}
+Tensor& float_power_out(Tensor& out, const Scalar& a, const Tensor& b) {
+  return detail::assign_out(out, "float_power", {b}, [&] { return float_power(a, b); });
+}
+Tensor& xlogy_out(Tensor& out, const Scalar& a, const Tensor& b) {
+  return detail::assign_out(out, "xlogy", {b}, [&] { return xlogy(a, b); });
+}
+Tensor& angle_out(Tensor& out, const Tensor& x) {
+  return detail::assign_out(out, "angle", {x}, [&] { return angle(x); });
+}
 
 // --- methods ---
 
@@ -228,11 +240,11 @@ TAPIR_FLOAT_POWER(Scalar)
 
 namespace {
 struct FrexpBackward final : NodeOf<1, 1> {
-  const char* name() const override { return "FrexpBackward"; }
+  const char* type_name() const override { return "FrexpBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, ldexp(g[0], neg(saved(0)))); }
 };
 struct AngleBackward final : NodeOf<1> {
-  const char* name() const override { return "AngleBackward"; }
+  const char* type_name() const override { return "AngleBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, zero_gradient(g[0])); }
 };
 }  // namespace

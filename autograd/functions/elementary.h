@@ -59,5 +59,10 @@ TAPIR_API Tensor float_power(const Tensor& a, const Tensor& b);
 TAPIR_API Tensor float_power(const Tensor& a, const Scalar& b);
 TAPIR_API Tensor float_power(const Scalar& a, const Tensor& b);
 TAPIR_API Tensor& float_power_out(Tensor& out, const Tensor& a, const Tensor& b);
+TAPIR_API Tensor& float_power_out(Tensor& out, const Tensor& a, const Scalar& b);
+TAPIR_API Tensor& float_power_out(Tensor& out, const Scalar& a, const Tensor& b);
+TAPIR_API Tensor& xlogy_out(Tensor& out, const Scalar& a, const Tensor& b);
+TAPIR_API Tensor& angle_out(Tensor& out, const Tensor& x);
+TAPIR_API std::tuple<Tensor&, Tensor&> frexp_out(Tensor& mantissa, Tensor& exponent, const Tensor& x);
 
 }  // namespace tapir

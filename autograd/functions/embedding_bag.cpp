@@ -51,7 +51,7 @@ struct RowSum {
 Tensor sum_rows(const Tensor& src, const Tensor& factor, const RowSum& s);
 
 struct DotRowsBackward final : NodeOf<2, 4> {
-  const char* name() const override { return "DotRowsBackward"; }
+  const char* type_name() const override { return "DotRowsBackward"; }
   void backward(Grads g, GradSink& sink) override {
     const Tensor a = saved(0), b = saved(1), a_index = saved(2), b_index = saved(3);
     if (sink.wants(0)) sink.set(0, sum_rows(b, g[0], {b_index, a_index, a.size(0)}));
@@ -92,7 +92,7 @@ std::pair<Tensor, Tensor> distinct(const Tensor& index, int64_t count) {
 }
 
 struct SumRowsBackward final : NodeOf<2, 4> {
-  const char* name() const override { return "EmbeddingBagBackward"; }
+  const char* type_name() const override { return "EmbeddingBagBackward"; }
   void backward(Grads grads, GradSink& sink) override {
     const Tensor &g = grads[0], factor = saved(1), from = saved(2), to = saved(3);
     if (sink.wants(1)) sink.set(1, dot_rows(g, to, saved(0), from));
@@ -104,10 +104,10 @@ struct SumRowsBackward final : NodeOf<2, 4> {
     } else if (sparse) {
       const auto [named, place] = distinct(from, rows);
       const Tensor values = raw::zeros({named.numel(), g.size(1)}, g.dtype(), g.device());
-      raw::add_picked_rows(values, place, g, to, f, name());
+      raw::add_picked_rows(values, place, g, to, f, type_name());
       sink.add_rows(0, named, values, -1);
     } else {
-      raw::add_picked_rows(sink.accumulator(0), from, g, to, f, name());
+      raw::add_picked_rows(sink.accumulator(0), from, g, to, f, type_name());
     }
   }
   Tensor grad_factor;

@@ -26,7 +26,7 @@ namespace {
 
 struct CatBackward final : DynamicNode {
   CatBackward(size_t n, int64_t d) : DynamicNode(n, 1), dim(d), lengths(n) {}
-  const char* name() const override { return "CatBackward"; }
+  const char* type_name() const override { return "CatBackward"; }
   void backward(Grads g, GradSink& sink) override {
     int64_t start = 0;
     for (size_t i = 0; i < lengths.size(); ++i) {
@@ -41,7 +41,7 @@ struct CatBackward final : DynamicNode {
 
 struct StackBackward final : DynamicNode {
   StackBackward(size_t n, int64_t d) : DynamicNode(n, 1), dim(d) {}
-  const char* name() const override { return "StackBackward"; }
+  const char* type_name() const override { return "StackBackward"; }
   void backward(Grads g, GradSink& sink) override {
     for (size_t i = 0; i < edges().size(); ++i)
       if (sink.wants(i)) sink.set(i, select(g[0], dim, static_cast<int64_t>(i)));
@@ -109,7 +109,7 @@ namespace {
 Tensor place_rows(const Tensor& g, const Dims& sizes, int64_t dim, const Tensor& index, int64_t skip);
 
 struct IndexSelectBackward final : NodeOf<1, 1> {
-  const char* name() const override { return "IndexSelectBackward"; }
+  const char* type_name() const override { return "IndexSelectBackward"; }
   void backward(Grads g, GradSink& sink) override {
     if (!sink.wants(0)) return;
     if (sink.deferring())
@@ -138,7 +138,7 @@ Tensor inverse_frequency(const Tensor& index, DType dtype) {
 }
 
 struct EmbeddingBackward final : NodeOf<1, 1> {
-  const char* name() const override { return "EmbeddingBackward"; }
+  const char* type_name() const override { return "EmbeddingBackward"; }
   void backward(Grads g, GradSink& sink) override {
     if (!sink.wants(0)) return;
     const Tensor index = saved(0);
@@ -157,7 +157,7 @@ struct EmbeddingBackward final : NodeOf<1, 1> {
 };
 
 struct PlaceRowsBackward final : NodeOf<1, 1> {
-  const char* name() const override { return "PlaceRowsBackward"; }
+  const char* type_name() const override { return "PlaceRowsBackward"; }
   void backward(Grads g, GradSink& sink) override {
     const Tensor index = saved(0);
     Tensor rows = index_select(g[0], dim, index);
@@ -232,7 +232,7 @@ void embedding_renorm_(const Tensor& weight, const Tensor& indices, double max_n
 namespace {
 
 struct GatherBackward final : NodeOf<1, 1> {
-  const char* name() const override { return "GatherBackward"; }
+  const char* type_name() const override { return "GatherBackward"; }
   void backward(Grads g, GradSink& sink) override {
     if (!sink.wants(0)) return;
     if (sink.deferring())
@@ -272,7 +272,7 @@ Tensor index_planned(const Tensor& x, const Plan& plan, const void* site);
 Tensor place_planned(const Tensor& g, const Dims& sizes, const Plan& plan, const void* site);
 
 struct IndexBackward final : NodeOf<1> {
-  const char* name() const override { return "IndexBackward"; }
+  const char* type_name() const override { return "IndexBackward"; }
   void backward(Grads g, GradSink& sink) override {
     if (!sink.wants(0)) return;
     if (sink.deferring())
@@ -285,7 +285,7 @@ struct IndexBackward final : NodeOf<1> {
 };
 
 struct PlaceBackward final : NodeOf<1> {
-  const char* name() const override { return "IndexPlaceBackward"; }
+  const char* type_name() const override { return "IndexPlaceBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, index_planned(g[0], plan, call_site())); }
   Plan plan;
 };
@@ -311,7 +311,7 @@ Tensor place_planned(const Tensor& g, const Dims& sizes, const Plan& plan, const
 Tensor erase_planned(const Tensor& g, const Plan& plan, const void* site);
 
 struct EraseBackward final : NodeOf<1> {
-  const char* name() const override { return "IndexEraseBackward"; }
+  const char* type_name() const override { return "IndexEraseBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, erase_planned(g[0], plan, call_site())); }
   Plan plan;
 };
@@ -324,7 +324,7 @@ Tensor erase_planned(const Tensor& g, const Plan& plan, const void* site) {
 }
 
 struct IndexPutBackward final : NodeOf<2> {
-  const char* name() const override { return "IndexPutBackward"; }
+  const char* type_name() const override { return "IndexPutBackward"; }
   void backward(Grads g, GradSink& sink) override {
     if (sink.wants(1)) sink.set(1, index_planned(g[0], plan, call_site()));
     if (sink.wants(0)) sink.set(0, accumulate ? g[0] : erase_planned(g[0], plan, call_site()));

@@ -11,6 +11,7 @@
 #include "tapir/tensor/ops/copy.h"
 #include "tapir/tensor/ops/create.h"
 #include "tapir/tensor/ops/index.h"
+#include "tapir/tensor/ops/reduce.h"
 #include "tapir/tensor/ops/scatter.h"
 
 namespace tapir {
@@ -21,7 +22,7 @@ namespace {
 
 struct IndexAddBackward final : NodeOf<2, 1> {
   explicit IndexAddBackward(bool a) : adds(a) {}
-  const char* name() const override { return adds ? "IndexAddBackward" : "IndexCopyBackward"; }
+  const char* type_name() const override { return adds ? "IndexAddBackward" : "IndexCopyBackward"; }
   void backward(Grads g, GradSink& sink) override {
     const Tensor index = saved(0);
     if (sink.wants(0)) sink.set(0, adds ? g[0] : index_fill(g[0], dim, index, Scalar(0)));
@@ -46,20 +47,20 @@ void check_slices(const char* op, const Tensor& x, int64_t d, const Tensor& inde
                    i);
 }
 
-void write_slices(bool adds, const Tensor& to, int64_t d, const Tensor& index, const Tensor& source) {
+void write_slices(const char* op, bool adds, const Tensor& to, int64_t d, const Tensor& index,
+                  const Tensor& source) {
   if (adds)
-    raw::add_rows(to, d, index, source, -1, "index_add");
+    raw::add_rows(to, d, index, source, -1, op);
   else
-    raw::put_rows(to, d, index, source, "index_copy");
+    raw::put_rows(to, d, index, source, op);
 }
 
-Tensor put_slices(bool adds, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
-                  const void* site) {
-  const char* op = adds ? "index_add" : "index_copy";
+Tensor put_slices(const char* op, bool adds, const Tensor& x, int64_t dim, const Tensor& index,
+                  const Tensor& source, const void* site) {
   const int64_t d = x.layout_of().wrap_dim(dim, op);
   check_slices(op, x, d, index, source);
   Tensor y = raw::clone_contiguous(x);
-  write_slices(adds, y, d, index, source);
+  write_slices(op, adds, y, d, index, source);
   if (recording(x, source) && is_floating_point(y.dtype())) {
     auto* node = new IndexAddBackward(adds);
     Ref<Node> ref = Ref<Node>::adopt(node);
@@ -75,11 +76,41 @@ Tensor put_slices(bool adds, const Tensor& x, int64_t dim, const Tensor& index, 
 }
 
 /// Indices that count from the end where negative, as [0, size) ones.
-Tensor wrapped(const Tensor& index, int64_t size) {
-  TAPIR_CHECK_AS(DTypeError, is_integral(index.dtype()), "an index of {}, expected int64 or int32",
-                 index.dtype());
+Tensor wrapped(const char* op, const Tensor& index, int64_t size) {
+  TAPIR_CHECK_AS(DTypeError, index.dtype() == kInt64 || index.dtype() == kInt32,
+                 "{}: an index of {}, expected int64 or int32", op, index.dtype());
+  if (index.numel() > 0) {
+    const int64_t low = raw::item(raw::min(index)).to_int64(), high = raw::item(raw::max(index)).to_int64();
+    TAPIR_CHECK_AS(IndexError, low >= -size && high < size,
+                   "{}: index {} is out of range for size {}; expected [{}, {})", op,
+                   low < -size ? low : high, size, -size, size);
+  }
   NoGradGuard no_grad;
   return where(lt(index, Scalar(0)), add(index, Scalar(size)), index);
+}
+
+Tensor fill_slices(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& value,
+                   const void* site) {
+  TAPIR_CHECK_AS(ShapeError, value.dim() == 0, "{}: a value of sizes {}, expected no dimensions", op,
+                 value.sizes());
+  TAPIR_CHECK_AS(ShapeError, index.dim() <= 1, "{}: an index of sizes {}, expected one dimension", op,
+                 index.sizes());
+  TAPIR_CHECK_AS(DTypeError, can_cast(value.dtype(), x.dtype()), "{}: a value of {} for a tensor of {}", op,
+                 value.dtype(), x.dtype());
+  const int64_t d = x.layout_of().wrap_dim(dim, op);
+  Dims sizes = x.layout_of().sizes;
+  if (!sizes.empty()) sizes[d] = index.numel();
+  const int64_t n = x.dim() > 0 ? x.size(d) : 1;
+  return put_slices(op, false, x, d, wrapped(op, index, n), expand(to(value, x.dtype()), sizes), site);
+}
+
+/// As if there were one dimension.
+Tensor put_elements(const char* op, const Tensor& x, const Tensor& index, const Tensor& source,
+                    bool accumulate, const void* site) {
+  TAPIR_CHECK_AS(ShapeError, source.numel() == index.numel(), "{}: {} indices for a source of sizes {}", op,
+                 index.numel(), source.sizes());
+  const Tensor at = reshape(wrapped(op, index, x.numel()), {-1});
+  return reshape(put_slices(op, accumulate, reshape(x, {-1}), 0, at, reshape(source, {-1}), site), x.sizes());
 }
 
 }  // namespace
@@ -88,11 +119,11 @@ Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor
                  const Scalar& alpha) {
   CallSite site(TAPIR_HERE);
   const bool scaled = alpha.isFloatingPoint() ? alpha.to_double() != 1 : alpha.to_int64() != 1;
-  return put_slices(true, x, dim, index, scaled ? mul(source, alpha) : source, TAPIR_HERE);
+  return put_slices("index_add", true, x, dim, index, scaled ? mul(source, alpha) : source, TAPIR_HERE);
 }
 Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source) {
   CallSite site(TAPIR_HERE);
-  return put_slices(false, x, dim, index, source, TAPIR_HERE);
+  return put_slices("index_copy", false, x, dim, index, source, TAPIR_HERE);
 }
 Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value) {
   CallSite site(TAPIR_HERE);
@@ -100,32 +131,19 @@ Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Scala
 }
 Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& value) {
   CallSite site(TAPIR_HERE);
-  TAPIR_CHECK_AS(ShapeError, value.dim() == 0, "index_fill: a value of sizes {}, expected no dimensions",
-                 value.sizes());
-  TAPIR_CHECK_AS(ShapeError, index.dim() <= 1, "index_fill: an index of sizes {}, expected one dimension",
-                 index.sizes());
-  TAPIR_CHECK_AS(DTypeError, can_cast(value.dtype(), x.dtype()),
-                 "index_fill: a value of {} for a tensor of {}", value.dtype(), x.dtype());
-  const int64_t d = x.layout_of().wrap_dim(dim, "index_fill");
-  Dims sizes = x.layout_of().sizes;
-  if (!sizes.empty()) sizes[d] = index.numel();
-  const int64_t n = x.dim() > 0 ? x.size(d) : 1;
-  return index_copy(x, d, wrapped(index, n), expand(to(value, x.dtype()), sizes));
+  return fill_slices("index_fill", x, dim, index, value, TAPIR_HERE);
 }
 
 // --- as if there were one dimension ---
 
 Tensor take(const Tensor& x, const Tensor& index) {
   CallSite site(TAPIR_HERE);
-  return reshape(index_select(reshape(x, {-1}), 0, reshape(wrapped(index, x.numel()), {-1})), index.sizes());
+  return reshape(index_select(reshape(x, {-1}), 0, reshape(wrapped("take", index, x.numel()), {-1})),
+                 index.sizes());
 }
 Tensor put(const Tensor& x, const Tensor& index, const Tensor& source, bool accumulate) {
   CallSite site(TAPIR_HERE);
-  TAPIR_CHECK_AS(ShapeError, source.numel() == index.numel(), "put: {} indices for a source of sizes {}",
-                 index.numel(), source.sizes());
-  const Tensor flat = reshape(x, {-1}), at = reshape(wrapped(index, x.numel()), {-1}),
-               from = reshape(source, {-1});
-  return reshape(accumulate ? index_add(flat, 0, at, from) : index_copy(flat, 0, at, from), x.sizes());
+  return put_elements("put", x, index, source, accumulate, TAPIR_HERE);
 }
 // --- in place ---
 
@@ -134,13 +152,14 @@ Tensor& Tensor::index_add_(int64_t dim, const Tensor& index, const Tensor& sourc
   const int64_t d = layout_of().wrap_dim(dim, "index_add_");
   check_slices("index_add_", *this, d, index, source);
   TAPIR_SCATTER_METHOD("index_add_", scaled || recording(*this, source),
-                       write_slices(true, *this, d, index, source),
+                       write_slices("index_add_", true, *this, d, index, source),
                        tapir::index_add(x, dim, index, source, alpha));
 }
 Tensor& Tensor::index_copy_(int64_t dim, const Tensor& index, const Tensor& source) {
   const int64_t d = layout_of().wrap_dim(dim, "index_copy_");
   check_slices("index_copy_", *this, d, index, source);
-  TAPIR_SCATTER_METHOD("index_copy_", recording(*this, source), write_slices(false, *this, d, index, source),
+  TAPIR_SCATTER_METHOD("index_copy_", recording(*this, source),
+                       write_slices("index_copy_", false, *this, d, index, source),
                        tapir::index_copy(x, dim, index, source));
 }
 // --- methods ---
@@ -159,9 +178,7 @@ Tensor Tensor::index_fill(int64_t dim, const Tensor& index, const Scalar& value)
 }
 Tensor& Tensor::index_fill_(int64_t dim, const Tensor& index, const Scalar& value) {
   CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "index_fill_",
-                         [&](const Tensor& x) { return tapir::index_fill(x, dim, index, value); });
-  return *this;
+  return index_fill_(dim, index, raw::full({}, value, dtype(), device()));
 }
 Tensor Tensor::index_fill(int64_t dim, const Tensor& index, const Tensor& value) const {
   CallSite site(TAPIR_HERE);
@@ -169,8 +186,9 @@ Tensor Tensor::index_fill(int64_t dim, const Tensor& index, const Tensor& value)
 }
 Tensor& Tensor::index_fill_(int64_t dim, const Tensor& index, const Tensor& value) {
   CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "index_fill_",
-                         [&](const Tensor& x) { return tapir::index_fill(x, dim, index, value); });
+  detail::assign_inplace(*this, "index_fill_", [&](const Tensor& x) {
+    return fill_slices("index_fill_", x, dim, index, value, TAPIR_HERE);
+  });
   return *this;
 }
 Tensor Tensor::take(const Tensor& index) const {
@@ -183,8 +201,9 @@ Tensor Tensor::put(const Tensor& index, const Tensor& source, bool accumulate) c
 }
 Tensor& Tensor::put_(const Tensor& index, const Tensor& source, bool accumulate) {
   CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "put_",
-                         [&](const Tensor& x) { return tapir::put(x, index, source, accumulate); });
+  detail::assign_inplace(*this, "put_", [&](const Tensor& x) {
+    return put_elements("put_", x, index, source, accumulate, TAPIR_HERE);
+  });
   return *this;
 }
 

@@ -21,7 +21,7 @@ namespace {
 
 // d A^-1 = -A^-1 dA A^-1
 struct InvBackward final : NodeOf<1, 1> {
-  const char* name() const override { return "LinalgInvBackward"; }
+  const char* type_name() const override { return "LinalgInvBackward"; }
   void backward(Grads g, GradSink& sink) override {
     const Tensor yt = mT(saved(0));
     sink.set(0, neg(matmul(matmul(yt, g[0]), yt)));
@@ -46,7 +46,7 @@ Tensor inverse_of(const Tensor& a, const char* op, const void* site) {
 
 // gB = A^-T gX, gA = -gB X^T
 struct SolveBackward final : NodeOf<2, 2> {
-  const char* name() const override { return "LinalgSolveBackward"; }
+  const char* type_name() const override { return "LinalgSolveBackward"; }
   void backward(Grads g, GradSink& sink) override {
     const Tensor a = saved(0);
     const Tensor gb =
@@ -110,7 +110,7 @@ void check_solve(const Tensor& a, const Tensor& b, bool left, const char* op) {
 
 // gB = A^-T gX; gA = the triangle of -gB X^T
 struct SolveTriangularBackward final : NodeOf<2, 2> {
-  const char* name() const override { return "LinalgSolveTriangularBackward"; }
+  const char* type_name() const override { return "LinalgSolveTriangularBackward"; }
   void backward(Grads g, GradSink& sink) override {
     const Tensor gb = linalg::solve_triangular(mT(saved(0)), g[0], !is_upper, true, unit);
     if (sink.wants(0)) {
@@ -138,7 +138,7 @@ Tensor cofactors(const Tensor& a) {
 Tensor over_matrices(const Tensor& x) { return unsqueeze(unsqueeze(x, -1), -1); }
 
 struct DetBackward final : NodeOf<1, 2> {
-  const char* name() const override { return "LinalgDetBackward"; }
+  const char* type_name() const override { return "LinalgDetBackward"; }
   void backward(Grads g, GradSink& sink) override {
     const Tensor a = saved(0), d = saved(1);
     if (a.numel() == 0) return sink.set(0, zeros_like(a));
@@ -150,7 +150,7 @@ struct DetBackward final : NodeOf<1, 2> {
 };
 
 struct SlogdetBackward final : NodeOf<1, 1> {
-  const char* name() const override { return "LinalgSlogdetBackward"; }
+  const char* type_name() const override { return "LinalgSlogdetBackward"; }
   void backward(Grads g, GradSink& sink) override {
     const Tensor inverse = inverse_of(saved(0), "the derivative of linalg.slogdet", call_site());
     sink.set(0, mul(over_matrices(g[0]), mT(inverse)));
@@ -168,7 +168,7 @@ Tensor pinv_gradient(const Tensor& a, const Tensor& p, const Tensor& g) {
 }
 
 struct PinvBackward final : NodeOf<1, 2> {
-  const char* name() const override { return "LinalgPinvBackward"; }
+  const char* type_name() const override { return "LinalgPinvBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, pinv_gradient(saved(0), saved(1), g[0])); }
 };
 
@@ -219,7 +219,7 @@ Tensor pinv_of(const Tensor& a, const std::optional<double>& atol, const std::op
 
 // X = A^+ B
 struct LstsqBackward final : NodeOf<2, 2> {
-  const char* name() const override { return "LinalgLstsqBackward"; }
+  const char* type_name() const override { return "LinalgLstsqBackward"; }
   void backward(Grads g, GradSink& sink) override {
     const Tensor a = saved(0), b = saved(1), p = linalg::pinv(a, std::nullopt, rcond);
     if (sink.wants(0)) sink.set(0, pinv_gradient(a, p, matmul(g[0], mT(b))));

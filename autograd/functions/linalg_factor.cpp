@@ -23,7 +23,7 @@ Tensor divide_right(const Tensor& x, const Tensor& a, bool is_upper) {
 
 // gA = the symmetric part of L^-T F L^-1, F = the lower triangle of L^T gL with its diagonal halved
 struct CholeskyBackward final : NodeOf<1, 1> {
-  const char* name() const override { return "LinalgCholeskyBackward"; }
+  const char* type_name() const override { return "LinalgCholeskyBackward"; }
   void backward(Grads g, GradSink& sink) override {
     const Tensor l = saved(0), product = matmul(mT(l), g[0]);
     const Tensor f = mul(add(tril(product), tril(product, -1)), Scalar(0.5));
@@ -44,7 +44,7 @@ Tensor cholesky_of(const Tensor& a, bool is_upper, const char* op, const void* s
 
 // P^T A = L U: gA = P L^-T (the strict lower part of L^T gL + the upper part of gU U^T) U^-T
 struct LuBackward final : NodeOf<1, 1> {
-  const char* name() const override { return "LinalgLuFactorBackward"; }
+  const char* type_name() const override { return "LinalgLuFactorBackward"; }
   void backward(Grads g, GradSink& sink) override {
     const Tensor lu = saved(0), u = triu(lu);
     const Tensor gl = tril(g[0], -1), gu = triu(g[0]);
@@ -63,7 +63,7 @@ struct LuBackward final : NodeOf<1, 1> {
 // gA = (gQ + Q copy(R gR^T - gQ^T Q)) R^-T for R square, where copy(M) is M's lower triangle mirrored
 // upwards. Of a wide A = Q (R1 R2), R2 = Q^T A2 adds A2 gR2^T to gQ.
 struct QrBackward final : NodeOf<1, 2, 2> {
-  const char* name() const override { return "LinalgQrBackward"; }
+  const char* type_name() const override { return "LinalgQrBackward"; }
   void backward(Grads grads, GradSink& sink) override {
     const Tensor q = saved(0), r = saved(1);
     const int64_t k = q.size(-1), n = r.size(-1);
@@ -90,7 +90,7 @@ struct QrBackward final : NodeOf<1, 2, 2> {
 };
 
 struct QrModeRBackward final : NodeOf<1> {
-  const char* name() const override { return "LinalgQrBackward"; }
+  const char* type_name() const override { return "LinalgQrBackward"; }
   void backward(Grads, GradSink&) override {
     throw AutogradError("linalg.qr: mode 'r' has no derivative, since it needs Q; use mode 'reduced'");
   }
@@ -102,7 +102,7 @@ struct QrModeRBackward final : NodeOf<1> {
 //   gA = U ((F * skew(U^T gU)) S + S (F * skew(V^T gV)) + diag(gS)) V^T
 //      + (I - U U^T) gU S^-1 V^T + U S^-1 gV^T (I - V V^T)
 struct SvdBackward final : NodeOf<1, 3, 3> {
-  const char* name() const override { return "LinalgSvdBackward"; }
+  const char* type_name() const override { return "LinalgSvdBackward"; }
   void backward(Grads g, GradSink& sink) override {
     Tensor u = saved(0), vt = saved(2);
     const Tensor s = saved(1), gu = g[0], gs = g[1], gvt = g[2];
@@ -158,7 +158,7 @@ std::tuple<Tensor, Tensor, Tensor> svd_of(const Tensor& a, bool full, const char
 
 // gA = V (diag(gL) + (V^T gV) / (l_j - l_i) off the diagonal) V^T
 struct EighBackward final : NodeOf<1, 2, 2> {
-  const char* name() const override { return "LinalgEighBackward"; }
+  const char* type_name() const override { return "LinalgEighBackward"; }
   void backward(Grads g, GradSink& sink) override {
     const Tensor l = saved(0), v = saved(1), gl = g[0], gv = g[1];
     if (!gv.defined()) return sink.set(0, matmul(scale_columns(v, gl), mT(v)));

@@ -219,7 +219,7 @@ Tensor tensorinv(const Tensor& a, int64_t ind) {
   sizes.insert(sizes.end(), first.begin(), first.end());
   return reshape(inv(reshape(a, {m, n})), sizes);
 }
-Tensor tensorsolve(const Tensor& a, const Tensor& b, std::optional<IntArrayRef> dims) {
+Tensor tensorsolve(const Tensor& a, const Tensor& b, OptionalIntArrayRef dims) {
   CallSite site(TAPIR_HERE);
   Tensor moved = a;
   if (dims.has_value()) {

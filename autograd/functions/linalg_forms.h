@@ -48,8 +48,7 @@ TAPIR_API Tensor householder_product(const Tensor& a, const Tensor& tau);
 /// products.
 TAPIR_API Tensor tensorinv(const Tensor& a, int64_t ind = 2);
 /// X with tensordot(A, X, X.dim()) = B; `dims` of A are moved to its end first.
-TAPIR_API Tensor tensorsolve(const Tensor& a, const Tensor& b,
-                             std::optional<IntArrayRef> dims = std::nullopt);
+TAPIR_API Tensor tensorsolve(const Tensor& a, const Tensor& b, OptionalIntArrayRef dims = std::nullopt);
 /// norm(A, p) norm(A^-1, p), the ratio of the singular values for p = 2, -2 or left out; infinite where A is
 /// singular. p may be "fro" and "nuc".
 TAPIR_API Tensor cond(const Tensor& a, const std::optional<Scalar>& p = std::nullopt);

@@ -57,7 +57,7 @@ namespace {
 // The log-probabilities count as a second output, which only this node's own derivative uses: they carry the
 // history that a second derivative needs.
 struct CrossEntropyBackward final : NodeOf<1, 3, 2> {
-  const char* name() const override { return "CrossEntropyBackward"; }
+  const char* type_name() const override { return "CrossEntropyBackward"; }
   void backward(Grads grads, GradSink& sink) override {
     const Tensor log_probs = saved(0);
     if (const Tensor& g = grads[1]; g.defined()) sink.set(0, sub(g, mul(exp(log_probs), sum(g, 1, true))));
@@ -147,7 +147,7 @@ namespace {
 
 /// y = -scale * sum_i w_i x[i][t_i], or each of the terms.
 struct NllLossBackward final : NodeOf<1, 3> {
-  const char* name() const override { return "NllLossBackward"; }
+  const char* type_name() const override { return "NllLossBackward"; }
   void backward(Grads grads, GradSink& sink) override {
     const Tensor target = saved(0), weights = saved(1), ignored = saved(2);
     Tensor rows = mul(grads[0], Scalar(-scale));

@@ -14,7 +14,7 @@
 
 namespace tapir {
 
-using detail::check_reduction;
+using detail::check_losses;
 using detail::reduce_losses;
 
 // --- losses of pairs ---
@@ -33,7 +33,7 @@ struct PairLoss {
 };
 
 struct PairLossBackward final : NodeOf<2, 2> {
-  const char* name() const override { return loss->node; }
+  const char* type_name() const override { return loss->node; }
   void backward(Grads grads, GradSink& sink) override {
     const Tensor x = saved(0), t = saved(1);
     if (recording(grads[0], x, t)) {
@@ -117,21 +117,21 @@ bool integers(const Tensor& x, const Tensor& t) { return !is_floating_point(raw:
 
 Tensor mse_loss(const Tensor& input, const Tensor& target, int64_t reduction) {
   CallSite site(TAPIR_HERE);
-  check_reduction("mse_loss", reduction);
+  check_losses("mse_loss", reduction, input, target);
   if (integers(input, target)) return reduce_losses(square(sub(input, target)), reduction);
   return pair_loss(kSquared, input, target, reduction, {std::numeric_limits<double>::infinity(), 1, 0});
 }
 
 Tensor l1_loss(const Tensor& input, const Tensor& target, int64_t reduction) {
   CallSite site(TAPIR_HERE);
-  check_reduction("l1_loss", reduction);
+  check_losses("l1_loss", reduction, input, target);
   if (integers(input, target)) return reduce_losses(abs(sub(input, target)), reduction);
   return pair_loss(kAbsolute, input, target, reduction, kAbsoluteParams);
 }
 
 Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, int64_t reduction, double beta) {
   CallSite site(TAPIR_HERE);
-  check_reduction("smooth_l1_loss", reduction);
+  check_losses("smooth_l1_loss", reduction, input, target);
   TAPIR_CHECK_AS(ValueError, beta >= 0, "smooth_l1_loss: beta is {}, expected at least 0", beta);
   return pair_loss(kSmooth, input, target, reduction,
                    beta == 0 ? kAbsoluteParams : PairLoss::Params{beta, 0.5 / beta, 1});
@@ -139,7 +139,7 @@ Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, int64_t reducti
 
 Tensor huber_loss(const Tensor& input, const Tensor& target, int64_t reduction, double delta) {
   CallSite site(TAPIR_HERE);
-  check_reduction("huber_loss", reduction);
+  check_losses("huber_loss", reduction, input, target);
   TAPIR_CHECK_AS(ValueError, delta > 0, "huber_loss: delta is {}, expected more than 0", delta);
   return pair_loss(kHuber, input, target, reduction, {delta, 0.5, delta});
 }
@@ -181,8 +181,8 @@ void check_same_sizes(const char* op, const Tensor& input, const Tensor& target)
 Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight,
                             int64_t reduction) {
   CallSite site(TAPIR_HERE);
-  check_reduction("binary_cross_entropy", reduction);
   check_same_sizes("binary_cross_entropy", input, target);
+  check_losses("binary_cross_entropy", reduction, input, target, weight);
   if (input.numel() > 0) {
     const double low = raw::item(raw::min(input)).to_double(), high = raw::item(raw::max(input)).to_double();
     TAPIR_CHECK_AS(ValueError, low >= 0 && high <= 1,
@@ -196,8 +196,9 @@ Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const Ten
 Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target, const Tensor& weight,
                                         const Tensor& pos_weight, int64_t reduction) {
   CallSite site(TAPIR_HERE);
-  check_reduction("binary_cross_entropy_with_logits", reduction);
   check_same_sizes("binary_cross_entropy_with_logits", input, target);
+  check_losses("binary_cross_entropy_with_logits", reduction, input, target, weight);
+  check_losses("binary_cross_entropy_with_logits", reduction, input, target, pos_weight);
   if (!pos_weight.defined()) return pair_loss(kLogits, input, target, weight, reduction);
   const Tensor factor = add(mul(sub(pos_weight, Scalar(1)), target), Scalar(1));
   const Tensor losses = sub(mul(1 - target, input), mul(factor, log_sigmoid(input)));
@@ -206,7 +207,7 @@ Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& targe
 
 Tensor kl_div(const Tensor& input, const Tensor& target, int64_t reduction, bool log_target) {
   CallSite site(TAPIR_HERE);
-  check_reduction("kl_div", reduction);
+  check_losses("kl_div", reduction, input, target);
   if (log_target) return reduce_losses(mul(exp(target), sub(target, input)), reduction);
   return pair_loss(kDivergence, input, target, reduction);
 }
@@ -216,7 +217,7 @@ Tensor kl_div(const Tensor& input, const Tensor& target, int64_t reduction, bool
 Tensor poisson_nll_loss(const Tensor& input, const Tensor& target, bool log_input, bool full, double eps,
                         int64_t reduction) {
   CallSite site(TAPIR_HERE);
-  check_reduction("poisson_nll_loss", reduction);
+  check_losses("poisson_nll_loss", reduction, input, target);
   Tensor losses =
       log_input ? sub(exp(input), mul(target, input)) : sub(input, mul(target, log(add(input, Scalar(eps)))));
   if (full) {
@@ -230,7 +231,7 @@ Tensor poisson_nll_loss(const Tensor& input, const Tensor& target, bool log_inpu
 Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, const Tensor& var_in, bool full,
                          double eps, int64_t reduction) {
   CallSite site(TAPIR_HERE);
-  check_reduction("gaussian_nll_loss", reduction);
+  check_losses("gaussian_nll_loss", reduction, input, target);
   Tensor var = var_in;
   if (var.dim() == input.dim() - 1 && var.sizes() == input.sizes().slice(0, static_cast<size_t>(var.dim())))
     var = unsqueeze(var, -1);
@@ -251,13 +252,13 @@ Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, const Tensor
 
 Tensor soft_margin_loss(const Tensor& input, const Tensor& target, int64_t reduction) {
   CallSite site(TAPIR_HERE);
-  check_reduction("soft_margin_loss", reduction);
+  check_losses("soft_margin_loss", reduction, input, target);
   return reduce_losses(neg(log_sigmoid(mul(target, input))), reduction);
 }
 
 Tensor hinge_embedding_loss(const Tensor& input, const Tensor& target, double margin, int64_t reduction) {
   CallSite site(TAPIR_HERE);
-  check_reduction("hinge_embedding_loss", reduction);
+  check_losses("hinge_embedding_loss", reduction, input, target);
   const Tensor far = where(ne(target, Scalar(1)), clamp_min(margin - input, Scalar(0)), Scalar(0));
   return reduce_losses(add(far, where(ne(target, Scalar(-1)), input, Scalar(0))), reduction);
 }

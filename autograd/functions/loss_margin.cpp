@@ -13,6 +13,7 @@
 
 namespace tapir {
 
+using detail::check_losses;
 using detail::check_reduction;
 using detail::reduce_losses;
 
@@ -28,6 +29,7 @@ Tensor cosine_similarity(const Tensor& x1, const Tensor& x2, int64_t dim, double
 
 Tensor pairwise_distance(const Tensor& x1, const Tensor& x2, double p, double eps, bool keepdim) {
   CallSite site(TAPIR_HERE);
+  broadcast_sizes(x1.sizes(), x2.sizes(), "pairwise_distance");
   return norm(add(sub(x1, x2), Scalar(eps)), Scalar(p), -1, keepdim);
 }
 
@@ -39,6 +41,7 @@ Tensor cosine_embedding_loss(const Tensor& a, const Tensor& b, const Tensor& tar
       ShapeError, target.dim() <= 1 && a.dim() == target.dim() + 1 && b.dim() == a.dim(),
       "cosine_embedding_loss: inputs have sizes {} and {}, target {}; expected (N, D) and (N), or (D) and ()",
       a.sizes(), b.sizes(), target.sizes());
+  broadcast_sizes(a.sizes(), b.sizes(), "cosine_embedding_loss");
   const int64_t dim = target.dim();
   const Scalar eps(1e-12);
   const Tensor lengths = sqrt(mul(add(sum(mul(a, a), dim), eps), add(sum(mul(b, b), dim), eps)));
@@ -51,7 +54,7 @@ Tensor cosine_embedding_loss(const Tensor& a, const Tensor& b, const Tensor& tar
 Tensor margin_ranking_loss(const Tensor& input1, const Tensor& input2, const Tensor& target, double margin,
                            int64_t reduction) {
   CallSite site(TAPIR_HERE);
-  check_reduction("margin_ranking_loss", reduction);
+  check_losses("margin_ranking_loss", reduction, input1, input2, target);
   return reduce_losses(clamp_min(margin + mul(target, sub(input2, input1)), Scalar(0)), reduction);
 }
 
@@ -138,9 +141,13 @@ Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const T
       ShapeError, anchor.dim() == positive.dim() && anchor.dim() == negative.dim(),
       "triplet_margin_loss: anchor has sizes {}, positive {} and negative {}; expected as many dimensions",
       anchor.sizes(), positive.sizes(), negative.sizes());
+  check_losses("triplet_margin_loss", reduction, anchor, positive);
+  check_losses("triplet_margin_loss", reduction, anchor, negative);
+  if (swap) check_losses("triplet_margin_loss", reduction, positive, negative);
   const Tensor near = pairwise_distance(anchor, positive, p, eps);
   Tensor far = pairwise_distance(anchor, negative, p, eps);
   if (swap) far = minimum(far, pairwise_distance(positive, negative, p, eps));
+  check_losses("triplet_margin_loss", reduction, near, far);
   return reduce_losses(clamp_min(add(sub(near, far), Scalar(margin)), Scalar(0)), reduction);
 }
 

@@ -11,16 +11,18 @@
 namespace tapir {
 
 namespace {
-void check_mask(const char* op, const Tensor& mask) {
+/// Gives the sizes that x and its mask broadcast to.
+Dims check_mask(const char* op, const Tensor& x, const Tensor& mask) {
   TAPIR_CHECK_AS(DTypeError, mask.dtype() == kBool || mask.dtype() == kUInt8,
                  "{}: a mask of {}, expected bool", op, mask.dtype());
+  return broadcast_sizes(x.sizes(), mask.sizes(), op);
 }
 Tensor as_bool(const Tensor& mask) { return mask.dtype() == kBool ? mask : to(mask, kBool); }
 }  // namespace
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value) {
   CallSite site(TAPIR_HERE);
-  check_mask("masked_fill", mask);
+  check_mask("masked_fill", x, mask);
   TAPIR_CHECK_AS(ShapeError, value.dim() == 0, "masked_fill: a value of sizes {}, expected no dimensions",
                  value.sizes());
   return where(as_bool(mask), to(value, x.dtype()), x);
@@ -28,8 +30,7 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value) {
 
 Tensor masked_select(const Tensor& x, const Tensor& mask) {
   CallSite site(TAPIR_HERE);
-  check_mask("masked_select", mask);
-  const Dims sizes = broadcast_sizes(x.sizes(), mask.sizes(), "masked_select");
+  const Dims sizes = check_mask("masked_select", x, mask);
   const Tensor flat = reshape(expand(x, sizes), {-1});
   const Tensor at = raw::nonzero(reshape(expand(mask, sizes), {-1}));
   return index_select(flat, 0, reshape(at, {-1}));
@@ -37,8 +38,7 @@ Tensor masked_select(const Tensor& x, const Tensor& mask) {
 
 Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& source) {
   CallSite site(TAPIR_HERE);
-  check_mask("masked_scatter", mask);
-  const Dims sizes = broadcast_sizes(x.sizes(), mask.sizes(), "masked_scatter");
+  const Dims sizes = check_mask("masked_scatter", x, mask);
   const Tensor at = reshape(raw::nonzero(reshape(expand(mask, sizes), {-1})), {-1});
   TAPIR_CHECK_AS(ShapeError, at.numel() <= source.numel(),
                  "masked_scatter: the mask holds at {} places, but the source has only {} elements",
@@ -61,6 +61,7 @@ Tensor Tensor::masked_fill(const Tensor& mask, const Tensor& value) const {
 }
 Tensor& Tensor::masked_fill_(const Tensor& mask, const Tensor& value) {
   CallSite site(TAPIR_HERE);
+  check_mask("masked_fill_", *this, mask);
   detail::assign_inplace(*this, "masked_fill_",
                          [&](const Tensor& x) { return tapir::masked_fill(x, mask, value); });
   return *this;
@@ -75,6 +76,7 @@ Tensor Tensor::masked_scatter(const Tensor& mask, const Tensor& source) const {
 }
 Tensor& Tensor::masked_scatter_(const Tensor& mask, const Tensor& source) {
   CallSite site(TAPIR_HERE);
+  check_mask("masked_scatter_", *this, mask);
   detail::assign_inplace(*this, "masked_scatter_",
                          [&](const Tensor& x) { return tapir::masked_scatter(x, mask, source); });
   return *this;

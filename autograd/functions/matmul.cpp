@@ -44,7 +44,7 @@ void save_factors(N* node, const Tensor& a, const Tensor& b) {
 namespace {
 
 struct MmBackward final : NodeOf<2, 2> {
-  const char* name() const override { return "MmBackward"; }
+  const char* type_name() const override { return "MmBackward"; }
   void backward(Grads g, GradSink& sink) override {
     if (sink.wants(0)) sink.set(0, mm(g[0], transposed(saved(1))));
     if (sink.wants(1)) set_right(sink, 1, saved(0), g[0]);
@@ -63,7 +63,7 @@ Tensor mm(const Tensor& a, const Tensor& b) { return record_mm(raw::mm(a, b), a,
 namespace {
 
 struct AddmmBackward final : NodeOf<3, 2> {
-  const char* name() const override { return "AddmmBackward"; }
+  const char* type_name() const override { return "AddmmBackward"; }
   void backward(Grads g, GradSink& sink) override {
     if (sink.wants(0)) {
       if (row && beta == 1 && sink.deferring())
@@ -96,7 +96,7 @@ Tensor addmm(const Tensor& c, const Tensor& a, const Tensor& b, const Scalar& be
 
 namespace {
 struct BmmBackward final : NodeOf<2, 2> {
-  const char* name() const override { return "BmmBackward"; }
+  const char* type_name() const override { return "BmmBackward"; }
   void backward(Grads g, GradSink& sink) override {
     if (sink.wants(0)) sink.set(0, bmm(g[0], transposed(saved(1))));
     if (sink.wants(1)) sink.set(1, bmm(transposed(saved(0)), g[0]));
@@ -116,7 +116,7 @@ namespace {
 
 // Any ranks: vectors become matrices, and the engine sums the gradients over the batches that broadcast.
 struct MatmulBackward final : NodeOf<2, 2> {
-  const char* name() const override { return "MatmulBackward"; }
+  const char* type_name() const override { return "MatmulBackward"; }
   void backward(Grads grads, GradSink& sink) override {
     Tensor g = grads[0];
     if (dims_b == 1) g = unsqueeze(g, -1);
@@ -169,7 +169,7 @@ Tensor dot(const Tensor& a, const Tensor& b) {
 namespace {
 
 struct LinearBackward final : NodeOf<3, 2> {
-  const char* name() const override { return "LinearBackward"; }
+  const char* type_name() const override { return "LinearBackward"; }
   /// Waits for others with the same weight where a product is bound by the reading of it. Not for a view,
   /// of which only an alias is saved: its own address may be another's by then.
   void describe(const Tensor& x, const Tensor& w) {

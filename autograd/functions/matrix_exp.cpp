@@ -48,7 +48,7 @@ Tensor exponential(const Tensor& a) {
 
 // The derivative in direction G is the upper right block of exp([[A, G], [0, A]]); backward takes A^T.
 struct MatrixExpBackward final : NodeOf<1, 1> {
-  const char* name() const override { return "LinalgMatrixExpBackward"; }
+  const char* type_name() const override { return "LinalgMatrixExpBackward"; }
   void backward(Grads g, GradSink& sink) override {
     const Tensor at = transpose(saved(0), -2, -1);
     const int64_t n = at.size(-1);

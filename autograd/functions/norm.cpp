@@ -11,7 +11,7 @@ namespace tapir {
 namespace {
 
 struct NormBackward final : NodeOf<3, 4> {  // x, weight, bias; saves x, mean, rstd, weight
-  const char* name() const override { return label; }
+  const char* type_name() const override { return label; }
   void backward(Grads grads, GradSink& sink) override {
     const Tensor &g = grads[0], x = saved(0), weight = saved(3);
     if (recording(g, x, weight)) return recorded(g, x, weight, sink);

@@ -145,23 +145,23 @@ Tensor relu_backward(const Tensor& g, const Tensor& y) {
 namespace {
 
 struct AddScalarBackward final : NodeOf<1> {
-  const char* name() const override { return "AddBackward"; }
+  const char* type_name() const override { return "AddBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, std::move(g[0])); }
 };
 struct MulBackward final : NodeOf<2, 2> {
-  const char* name() const override { return "MulBackward"; }
+  const char* type_name() const override { return "MulBackward"; }
   void backward(Grads g, GradSink& sink) override {
     if (sink.wants(0)) sink.set(0, mul(g[0], saved(1)));
     if (sink.wants(1)) sink.set(1, mul(g[0], saved(0)));
   }
 };
 struct MulScalarBackward final : NodeOf<1> {
-  const char* name() const override { return "MulBackward"; }
+  const char* type_name() const override { return "MulBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, mul(g[0], factor)); }
   Scalar factor;
 };
 struct PowScalarBackward final : NodeOf<1, 1> {
-  const char* name() const override { return "PowBackward"; }
+  const char* type_name() const override { return "PowBackward"; }
   void backward(Grads g, GradSink& sink) override {
     const double e = exponent.to_double();
     if (e == 0) return sink.set(0, zero_gradient(g[0]));
@@ -309,7 +309,7 @@ Tensor detail::scalar_binary(const Scalar& a, const Tensor& x, Pointwise op, Bin
 namespace {
 
 struct WhereBackward final : NodeOf<2, 1> {
-  const char* name() const override { return "WhereBackward"; }
+  const char* type_name() const override { return "WhereBackward"; }
   void backward(Grads g, GradSink& sink) override {
     const Tensor condition = saved(0);
     if (sink.wants(0)) sink.set(0, where(condition, g[0], Scalar(0)));
@@ -338,12 +338,13 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, const Scalar& value) {
   TAPIR_CHECK_AS(DTypeError, mask.dtype() == kBool || mask.dtype() == kUInt8,
                  "masked_fill: the mask is {}, expected bool; compare it first", mask.dtype());
   const Tensor filled = raw::full({}, value, x.dtype(), x.device());
+  broadcast_sizes(x.sizes(), mask.sizes(), "masked_fill");
   return where(mask.dtype() == kBool ? mask : raw::cast(mask, kBool), filled, x);
 }
 
 namespace {
 struct LerpBackward final : NodeOf<2> {
-  const char* name() const override { return "LerpBackward"; }
+  const char* type_name() const override { return "LerpBackward"; }
   void backward(Grads g, GradSink& sink) override {
     if (sink.wants(0)) sink.set(0, mul(g[0], Scalar(1 - weight)));
     if (sink.wants(1)) sink.set(1, mul(g[0], Scalar(weight)));
@@ -351,7 +352,7 @@ struct LerpBackward final : NodeOf<2> {
   double weight;
 };
 struct LerpTensorBackward final : NodeOf<3, 3> {
-  const char* name() const override { return "LerpBackward"; }
+  const char* type_name() const override { return "LerpBackward"; }
   void backward(Grads g, GradSink& sink) override {
     const Tensor weight = saved(2);
     if (sink.wants(0)) sink.set(0, mul(g[0], rsub(weight, Scalar(1))));
@@ -360,7 +361,7 @@ struct LerpTensorBackward final : NodeOf<3, 3> {
   }
 };
 struct AddcmulBackward final : NodeOf<3, 2> {
-  const char* name() const override { return "AddcmulBackward"; }
+  const char* type_name() const override { return "AddcmulBackward"; }
   void backward(Grads g, GradSink& sink) override {
     if (sink.wants(1)) sink.set(1, mul(g[0], mul(saved(1), value)));
     if (sink.wants(2)) sink.set(2, mul(g[0], mul(saved(0), value)));
@@ -369,7 +370,7 @@ struct AddcmulBackward final : NodeOf<3, 2> {
   Scalar value;
 };
 struct AddcdivBackward final : NodeOf<3, 2> {
-  const char* name() const override { return "AddcdivBackward"; }
+  const char* type_name() const override { return "AddcdivBackward"; }
   void backward(Grads g, GradSink& sink) override {
     const Tensor b = saved(1);
     if (sink.wants(1)) sink.set(1, mul(g[0], div(raw::full({}, value, b.dtype(), b.device()), b)));
@@ -425,7 +426,7 @@ Tensor addcdiv(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& 
 
 namespace {
 struct SumToSizeBackward final : NodeOf<1> {
-  const char* name() const override { return "SumToSizeBackward"; }
+  const char* type_name() const override { return "SumToSizeBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, expand(g[0], sizes)); }
   Dims sizes;
 };

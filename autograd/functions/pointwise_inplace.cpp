@@ -229,6 +229,7 @@ Tensor& Tensor::addcdiv_(const Tensor& a, const Tensor& b, const Scalar& value) 
 }
 Tensor& Tensor::masked_fill_(const Tensor& mask, const Scalar& value) {
   CallSite site(TAPIR_HERE);
+  broadcast_sizes(sizes(), mask.sizes(), "masked_fill_");
   detail::assign_inplace(*this, "masked_fill_",
                          [&](const Tensor& x) { return tapir::masked_fill(x, mask, value); });
   return *this;

@@ -15,7 +15,7 @@ enum class Saves { kNothing, kInput, kOutput };
 template <Saves kSaves, class F>
 struct UnaryBackward final : NodeOf<1, kSaves == Saves::kNothing ? 0 : 1> {
   explicit UnaryBackward(const char* n) : name_(n) {}
-  const char* name() const override { return name_; }
+  const char* type_name() const override { return name_; }
   void backward(Grads g, GradSink& sink) override {
     if constexpr (kSaves == Saves::kNothing)
       sink.set(0, F{}(g[0]));
@@ -48,7 +48,7 @@ enum Reads { kReadsNone = 0, kReadsA = 1, kReadsB = 2, kReadsBoth = 3 };
 template <Reads kForA, Reads kForB, class A, class B>
 struct BinaryBackward final : NodeOf<2, 2> {
   explicit BinaryBackward(const char* n) : name_(n) {}
-  const char* name() const override { return name_; }
+  const char* type_name() const override { return name_; }
   static int reads(bool wants_a, bool wants_b) { return (wants_a ? kForA : 0) | (wants_b ? kForB : 0); }
   void backward(Grads g, GradSink& sink) override {
     const bool wants_a = sink.wants(0), wants_b = sink.wants(1);
@@ -82,7 +82,7 @@ inline constexpr auto zero_gradient = [](const Tensor& g) {
 };
 
 struct AddBackward final : NodeOf<2> {
-  const char* name() const override { return "AddBackward"; }
+  const char* type_name() const override { return "AddBackward"; }
   void backward(Grads g, GradSink& sink) override {
     if (sink.wants(1)) sink.set(1, alpha == 1 ? g[0] : mul(g[0], Scalar(alpha)));
     sink.set(0, std::move(g[0]));

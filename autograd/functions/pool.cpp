@@ -70,7 +70,7 @@ struct Pooling {
 };
 
 struct MaxPoolBackward final : NodeOf<1, 1> {
-  const char* name() const override { return "MaxPoolBackward"; }
+  const char* type_name() const override { return "MaxPoolBackward"; }
   void backward(Grads grads, GradSink& sink) override {
     const Tensor& indices = saved(0);
     const int64_t places = count(IntArrayRef(sizes).slice(sizes.size() - spatial)),

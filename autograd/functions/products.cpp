@@ -33,6 +33,13 @@ Tensor add_to(const char* op, const Tensor& y, const Tensor& c, const Scalar& be
 }
 Tensor scaled(const Tensor& x, const Scalar& factor) { return factor.to_double() == 1 ? x : mul(x, factor); }
 
+// An undefined tensor is refused by the name of the function that calls this: inlined into that function the
+// refusal would be in its cold part, which has no name to the dynamic linker.
+[[gnu::noinline]] void check_defined(const Tensor& a, const Tensor& b) {
+  a.dtype();
+  b.dtype();
+}
+
 Tensor outer_of(const char* op, const Tensor& a, const Tensor& b) {
   check_dims(op, a, 1, "the first");
   check_dims(op, b, 1, "the second");
@@ -52,6 +59,7 @@ Tensor ger(const Tensor& a, const Tensor& b) {
 
 Tensor inner(const Tensor& a, const Tensor& b) {
   CallSite site(TAPIR_HERE);
+  check_defined(a, b);
   if (a.dim() == 0 || b.dim() == 0) return mul(a, b);
   TAPIR_CHECK_AS(ShapeError, a.size(-1) == b.size(-1), "inner: sizes {} and {}, expected the same last size",
                  a.sizes(), b.sizes());
@@ -109,6 +117,7 @@ void detail::add_product_(const Tensor& x, AddProduct op, const Tensor& a, const
 
 Tensor kron(const Tensor& a, const Tensor& b) {
   CallSite site(TAPIR_HERE);
+  check_defined(a, b);
   const int64_t dims = std::max(a.dim(), b.dim());
   Dims wide_a, wide_b, sizes;  // a as (m, 1, n, 1, ...), b as (1, p, 1, q, ...)
   for (int64_t d = 0; d < dims; ++d) {
@@ -143,6 +152,7 @@ Tensor cross_along(const char* op, const Tensor& a, const Tensor& b, int64_t dim
 
 Tensor cross(const Tensor& a, const Tensor& b, std::optional<int64_t> dim) {
   CallSite site(TAPIR_HERE);
+  check_defined(a, b);
   int64_t d = dim.value_or(0);
   if (!dim) {
     while (d < a.dim() && a.size(d) != 3) ++d;
@@ -163,7 +173,7 @@ namespace {
 
 // With w = g / distance: gx_i = x_i sum_j w_ij - sum_j w_ij y_j, likewise for y
 struct CdistBackward final : NodeOf<2, 3> {
-  const char* name() const override { return "CdistBackward"; }
+  const char* type_name() const override { return "CdistBackward"; }
   void backward(Grads g, GradSink& sink) override {
     const Tensor x = saved(0), y = saved(1), d = saved(2);
     const Tensor none = eq(d, Scalar(0));
@@ -181,6 +191,7 @@ Tensor differences_norm(const Tensor& x, const Tensor& y, double p) {
 
 Tensor cdist(const Tensor& x1, const Tensor& x2, double p, std::optional<int64_t> compute_mode) {
   CallSite site(TAPIR_HERE);
+  check_defined(x1, x2);
   TAPIR_CHECK_AS(DTypeError, x1.dtype() == x2.dtype() && is_floating_point(x1.dtype()),
                  "cdist: got {} and {}, expected one floating-point dtype", x1.dtype(), x2.dtype());
   TAPIR_CHECK_AS(ShapeError, x1.dim() >= 2 && x2.dim() >= 2 && x1.size(-1) == x2.size(-1),
@@ -265,6 +276,7 @@ Tensor multi_dot(TensorList tensors) {
   TAPIR_CHECK_AS(ValueError, tensors.size() >= 2, "linalg.multi_dot: {} tensors given, expected two or more",
                  tensors.size());
   std::vector<Tensor> m = tensors.vec();
+  check_defined(m.front(), m.back());
   const bool row = m.front().dim() == 1, column = m.back().dim() == 1;
   if (row) m.front() = unsqueeze(m.front(), 0);
   if (column) m.back() = unsqueeze(m.back(), 1);

@@ -66,7 +66,7 @@ Tensor randn_like(const Tensor& x, const TensorOptions& options) {
 }
 Tensor randint_like(const Tensor& x, int64_t low, int64_t high, const TensorOptions& options) {
   Tensor y = empty_like(x, plain(options));
-  raw::random_(y, low, high);
+  raw::random_(y, low, high, {}, "randint_like");
   return finish(std::move(y), options);
 }
 Tensor randint_like(const Tensor& x, int64_t high, const TensorOptions& options) {
@@ -78,7 +78,7 @@ namespace {
 /// Of numbers drawn with parameters: zeros of the parameters' sizes.
 struct DrawBackward final : NodeOf<1> {
   explicit DrawBackward(const char* n = "BernoulliBackward") : name_(n) {}
-  const char* name() const override { return name_; }
+  const char* type_name() const override { return name_; }
   void backward(Grads g, GradSink& sink) override {
     sink.set(0, raw::zeros(sizes.empty() ? g[0].sizes() : IntArrayRef(sizes), g[0].dtype(), g[0].device()));
   }
@@ -160,7 +160,7 @@ Tensor drawn_with(Tensor y, const Tensor& x, const char* name, const void* site)
 }
 
 struct DrawPairBackward final : NodeOf<2> {
-  const char* name() const override { return "NormalBackward"; }
+  const char* type_name() const override { return "NormalBackward"; }
   void backward(Grads g, GradSink& sink) override {
     for (size_t i = 0; i < 2; ++i)
       if (sink.wants(i)) sink.set(i, raw::zeros(sizes[i], g[0].dtype(), g[0].device()));

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "tapir/autograd/functions/copy.h"
 #include "tapir/autograd/functions/index.h"
 #include "tapir/autograd/functions/pointwise.h"
 #include "tapir/autograd/functions/scatter.h"
@@ -45,13 +46,13 @@ struct Reduced {
 namespace {
 
 struct SumBackward final : NodeOf<1> {
-  const char* name() const override { return "SumBackward"; }
+  const char* type_name() const override { return "SumBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, reduced.spread(g[0])); }
   Reduced reduced;
 };
 
 struct MeanBackward final : NodeOf<1> {
-  const char* name() const override { return "MeanBackward"; }
+  const char* type_name() const override { return "MeanBackward"; }
   void backward(Grads g, GradSink& sink) override {
     sink.set(0, reduced.spread(mul(g[0], Scalar(1 / count))));
   }
@@ -108,7 +109,7 @@ Tensor share_among_equals(const Tensor& g, const Tensor& x, const Tensor& y, con
 
 struct ExtremeBackward final : NodeOf<1, 2> {
   ExtremeBackward(const char* n, bool poisons) : name_(n), poison(poisons) {}
-  const char* name() const override { return name_; }
+  const char* type_name() const override { return name_; }
   void backward(Grads g, GradSink& sink) override {
     sink.set(0, share_among_equals(g[0], saved(0), saved(1), reduced, dims, poison));
   }
@@ -120,7 +121,7 @@ struct ExtremeBackward final : NodeOf<1, 2> {
 
 struct ExtremeAlongBackward final : NodeOf<1, 1> {
   explicit ExtremeAlongBackward(const char* n) : name_(n) {}
-  const char* name() const override { return name_; }
+  const char* type_name() const override { return name_; }
   void backward(Grads g, GradSink& sink) override {
     const Tensor zeros = raw::zeros(reduced.sizes, g[0].dtype(), g[0].device());
     sink.set(0, scatter_add(zeros, dim, reduced.keep(saved(0)), reduced.keep(g[0])));
@@ -217,7 +218,7 @@ Tensor argmin(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
 
 namespace {
 struct LogSumExpBackward final : NodeOf<1, 2> {
-  const char* name() const override { return "LogSumExpBackward"; }
+  const char* type_name() const override { return "LogSumExpBackward"; }
   void backward(Grads g, GradSink& sink) override {
     sink.set(0, mul(reduced.keep(g[0]), exp(sub(saved(0), reduced.keep(saved(1))))));
   }
@@ -254,7 +255,7 @@ Tensor raw_norm(const Tensor& x, double p, IntArrayRef dims, bool keepdim) {
 
 // d norm / d x = sign(x) * (|x| / norm)^(p - 1), 0 where it is not defined
 struct NormBackward final : NodeOf<1, 2> {
-  const char* name() const override { return "NormBackward"; }
+  const char* type_name() const override { return "NormBackward"; }
   void backward(Grads grads, GradSink& sink) override {
     const Tensor x = saved(0), norm = reduced.keep(saved(1)), g = reduced.keep(grads[0]);
     if (p == 0) return sink.set(0, raw::zeros(x.sizes(), g.dtype(), g.device()));
@@ -291,6 +292,13 @@ Tensor norm(const Tensor& x, const Scalar& p) { return record_norm(x, p.to_doubl
 Tensor norm(const Tensor& x, const std::optional<Scalar>& p, IntArrayRef dim, bool keepdim) {
   return record_norm(x, p.value_or(Scalar(2)).to_double(), dim, keepdim, TAPIR_HERE);
 }
+Tensor norm(const Tensor& x, const std::optional<Scalar>& p, DType dtype) {
+  return norm(x, p, {}, false, dtype);
+}
+Tensor norm(const Tensor& x, const std::optional<Scalar>& p, IntArrayRef dim, bool keepdim, DType dtype) {
+  CallSite site(TAPIR_HERE);
+  return norm(x.to(dtype), p, dim, keepdim);
+}
 
 // --- all and any ---
 
@@ -320,6 +328,12 @@ Tensor Tensor::median() const {
 Tensor Tensor::nanmedian() const {
   CallSite site(TAPIR_HERE);
   return tapir::nanmedian(*this);
+}
+Tensor Tensor::norm(const std::optional<Scalar>& p, DType dtype) const {
+  return tapir::norm(*this, p, dtype);
+}
+Tensor Tensor::norm(const std::optional<Scalar>& p, IntArrayRef dim, bool keepdim, DType dtype) const {
+  return tapir::norm(*this, p, dim, keepdim, dtype);
 }
 Tensor Tensor::norm(const std::optional<Scalar>& p, IntArrayRef dim, bool keepdim) const {
   CallSite site(TAPIR_HERE);

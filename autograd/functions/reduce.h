@@ -49,6 +49,10 @@ TAPIR_API Tensor logsumexp(const Tensor& x, IntArrayRef dim, bool keepdim = fals
 /// at norm 0 is 0. Throws DTypeError for integers.
 TAPIR_API Tensor norm(const Tensor& x, const Scalar& p = 2);
 TAPIR_API Tensor norm(const Tensor& x, const std::optional<Scalar>& p, IntArrayRef dim, bool keepdim = false);
+/// The same of x cast to `dtype`.
+TAPIR_API Tensor norm(const Tensor& x, const std::optional<Scalar>& p, DType dtype);
+TAPIR_API Tensor norm(const Tensor& x, const std::optional<Scalar>& p, IntArrayRef dim, bool keepdim,
+                      DType dtype);
 /// Whether all (any) elements are not 0; bool, but uint8 for uint8. True (false) of no elements.
 TAPIR_API Tensor all(const Tensor& x);
 TAPIR_API Tensor all(const Tensor& x, int64_t dim, bool keepdim = false);

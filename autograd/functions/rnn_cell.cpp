@@ -106,7 +106,7 @@ struct CellBackward final : NodeOf<7, 7, kMode == RnnMode::LSTM ? 2 : 1> {
   static constexpr bool kLstm = kMode == RnnMode::LSTM, kGru = kMode == RnnMode::GRU;
   static constexpr int64_t kGates = rnn_gates(kMode);
 
-  const char* name() const override {
+  const char* type_name() const override {
     return kLstm ? "LstmCellBackward" : kGru ? "GruCellBackward" : "RnnCellBackward";
   }
   void release_saved() override {

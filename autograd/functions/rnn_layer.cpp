@@ -140,7 +140,7 @@ struct LayerWork {
 // Inputs and saved tensors: x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, and the output. Outputs: output, h_n,
 // c_n.
 struct RnnBackward final : NodeOf<8, 9, 3> {
-  const char* name() const override {
+  const char* type_name() const override {
     return mode == RnnMode::LSTM ? "LstmBackward" : mode == RnnMode::GRU ? "GruBackward" : "RnnBackward";
   }
   void release_saved() override {

@@ -16,7 +16,7 @@ Tensor frac(const Tensor& x) {
 
 namespace {
 struct RoundBackward final : NodeOf<1> {
-  const char* name() const override { return "RoundBackward"; }
+  const char* type_name() const override { return "RoundBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, zero_gradient(g[0])); }
 };
 }  // namespace
@@ -86,6 +86,9 @@ Tensor div(const Tensor& a, const Scalar& b, std::optional<std::string_view> rou
       break;
   }
   return floor_divide(a, b);
+}
+Tensor& remainder_out(Tensor& out, const Scalar& a, const Tensor& b) {
+  return detail::assign_out(out, "remainder", {b}, [&] { return remainder(a, b); });
 }
 Tensor& div_out(Tensor& out, const Tensor& a, const Tensor& b,
                 std::optional<std::string_view> rounding_mode) {

@@ -20,6 +20,7 @@ TAPIR_API Tensor& round_out(Tensor& out, const Tensor& x, int64_t decimals);
 TAPIR_API Tensor floor_divide(const Tensor& a, const Tensor& b);
 /// a - b * floor(a / b), with the sign of b as Python's %. With respect to b the derivative is -floor(a / b).
 TAPIR_API Tensor remainder(const Tensor& a, const Tensor& b);
+TAPIR_API Tensor& remainder_out(Tensor& out, const Scalar& a, const Tensor& b);
 /// a - b * trunc(a / b), with the sign of a as C's fmod. With respect to b the derivative is -trunc(a / b).
 TAPIR_API Tensor fmod(const Tensor& a, const Tensor& b);
 /// a / b; with "floor" floor_divide, with "trunc" cut to an integer: these keep integer dtypes and have

@@ -28,7 +28,7 @@ Tensor summable(const Tensor& x, std::optional<DType> dtype) {
 }
 
 struct CumsumBackward final : NodeOf<1> {
-  const char* name() const override { return "CumsumBackward"; }
+  const char* type_name() const override { return "CumsumBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, cumsum_from_end(g[0], dim)); }
   int64_t dim;
 };
@@ -60,7 +60,7 @@ Tensor cumprod_gradient(const Tensor& g, const Tensor& x, const Tensor& y, int64
 }
 
 struct CumprodBackward final : NodeOf<1, 2> {
-  const char* name() const override { return "CumprodBackward"; }
+  const char* type_name() const override { return "CumprodBackward"; }
   void backward(Grads g, GradSink& sink) override {
     sink.set(0, cumprod_gradient(g[0], saved(0), saved(1), dim));
   }
@@ -69,7 +69,7 @@ struct CumprodBackward final : NodeOf<1, 2> {
 
 /// dx[i] = sum over j >= i of g[j] * exp(x[i] - y[j])
 struct LogCumsumExpBackward final : NodeOf<1, 2> {
-  const char* name() const override { return "LogCumsumExpBackward"; }
+  const char* type_name() const override { return "LogCumsumExpBackward"; }
   void backward(Grads grads, GradSink& sink) override {
     const Tensor x = saved(0), y = saved(1), g = grads[0];
     if (x.dim() == 0) return sink.set(0, mul(g, exp(sub(x, y))));

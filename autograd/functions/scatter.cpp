@@ -33,7 +33,7 @@ bool is_nowhere(const Tensor& index, const Tensor& x) { return index.numel() == 
 
 struct ScatterBackward final : NodeOf<2, 1> {
   explicit ScatterBackward(ScatterMode m) : mode(m) {}
-  const char* name() const override {
+  const char* type_name() const override {
     return mode == ScatterMode::Add ? "ScatterAddBackward" : "ScatterBackward";
   }
   void backward(Grads g, GradSink& sink) override {
@@ -150,7 +150,7 @@ Tensor raw_scatter_reduce(Join join, const Tensor& x, int64_t dim, const Tensor&
 }
 
 struct ScatterReduceBackward final : NodeOf<2, 4> {
-  const char* name() const override { return "ScatterReduceBackward"; }
+  const char* type_name() const override { return "ScatterReduceBackward"; }
   void backward(Grads grads, GradSink& sink) override {
     const Tensor g = grads[0], index = saved(3);
     Tensor gx, gsrc;

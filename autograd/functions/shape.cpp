@@ -27,7 +27,7 @@ Tensor from_vector(const std::vector<int64_t>& v, Device device) {
 Tensor count_down(int64_t n, Device device) { return raw::arange(n - 1, -1, -1, kInt64, device); }
 
 struct FlipBackward final : NodeOf<1> {
-  const char* name() const override { return "FlipBackward"; }
+  const char* type_name() const override { return "FlipBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, flip(g[0], dims)); }
   Dims dims;
 };
@@ -421,11 +421,14 @@ Tensor one_hot(const Tensor& x, int64_t num_classes) {
   TAPIR_CHECK_AS(ValueError, num_classes > 0 || (num_classes == -1 && x.numel() > 0),
                  "one_hot: {} classes for a tensor of sizes {}", num_classes, x.sizes());
   int64_t n = num_classes;
-  if (n < 0) {
-    const int64_t largest = std::max<int64_t>(0, raw::item(raw::max(x)).to_int64());
-    TAPIR_CHECK_AS(ValueError, largest < std::numeric_limits<int64_t>::max(),
-                   "one_hot: class {} is too large; give num_classes", largest);
-    n = largest + 1;
+  if (x.numel() > 0) {
+    const int64_t low = raw::item(raw::min(x)).to_int64(), high = raw::item(raw::max(x)).to_int64();
+    TAPIR_CHECK_AS(ValueError, n > 0 || high < std::numeric_limits<int64_t>::max(),
+                   "one_hot: class {} is too large; give num_classes", high);
+    if (n < 0) n = std::max<int64_t>(0, high) + 1;
+    TAPIR_CHECK_AS(IndexError, low >= 0 && high < n,
+                   "one_hot: class {} is out of range for {} classes; expected [0, {}]", low < 0 ? low : high,
+                   n, n - 1);
   }
   Dims sizes = x.layout_of().sizes;
   sizes.push_back(n);

@@ -9,7 +9,7 @@ namespace tapir {
 namespace {
 
 struct SoftmaxBackward final : NodeOf<1, 1> {
-  const char* name() const override { return log ? "LogSoftmaxBackward" : "SoftmaxBackward"; }
+  const char* type_name() const override { return log ? "LogSoftmaxBackward" : "SoftmaxBackward"; }
   void backward(Grads grads, GradSink& sink) override {
     const Tensor &g = grads[0], y = saved(0);
     if (!recording(g, y))

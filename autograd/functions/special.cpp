@@ -62,7 +62,7 @@ Tensor igammac(const Tensor& a, const Tensor& x) {
 
 namespace {
 struct PolygammaBackward final : NodeOf<1, 1> {
-  const char* name() const override { return "PolygammaBackward"; }
+  const char* type_name() const override { return "PolygammaBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, mul(g[0], polygamma(n + 1, saved(0)))); }
   int64_t n;
 };
@@ -172,9 +172,6 @@ Tensor zeta(const Tensor& x, const Tensor& q) {
   Tensor name(const Scalar& a, const Tensor& b) {                                                    \
     CallSite site(TAPIR_HERE);                                                                       \
     return detail::scalar_binary(a, b, Pointwise::name, static_cast<detail::BinaryFunction>(&name)); \
-  }                                                                                                  \
-  Tensor& name##_out(Tensor& out, const Tensor& a, const Tensor& b) {                                \
-    return detail::pointwise_out(out, Pointwise::name, a, b);                                        \
   }
 TAPIR_WITH_NUMBER(xlog1py)
 TAPIR_WITH_NUMBER(zeta)
@@ -188,20 +185,6 @@ Tensor xlogy(const Scalar& a, const Tensor& b) {
   CallSite site(TAPIR_HERE);
   return tapir::xlogy(a, b);
 }
-
-#define TAPIR_SPECIAL_OUT(name)                                      \
-  Tensor& name##_out(Tensor& out, const Tensor& x) {                 \
-    return detail::pointwise_out(out, Pointwise::name, x, Tensor()); \
-  }
-TAPIR_SPECIAL_OUT(i0e)
-TAPIR_SPECIAL_OUT(i1)
-TAPIR_SPECIAL_OUT(i1e)
-TAPIR_SPECIAL_OUT(entr)
-TAPIR_SPECIAL_OUT(erfcx)
-TAPIR_SPECIAL_OUT(ndtr)
-TAPIR_SPECIAL_OUT(ndtri)
-TAPIR_SPECIAL_OUT(log_ndtr)
-#undef TAPIR_SPECIAL_OUT
 
 #define TAPIR_OTHER_NAME(alias, name, parameters, ...) \
   Tensor alias parameters {                            \
@@ -222,6 +205,41 @@ TAPIR_OTHER_NAME(logsumexp, logsumexp, (const Tensor& x, IntArrayRef dim, bool k
 Tensor round(const Tensor& x, int64_t decimals) {
   CallSite site(TAPIR_HERE);
   return decimals == 0 ? tapir::round(x) : tapir::round(x, decimals);
+}
+
+// --- out forms ---
+
+#define TAPIR_SPECIAL_OUT(name, kernel)                                \
+  Tensor& name##_out(Tensor& out, const Tensor& x) {                   \
+    return detail::pointwise_out(out, Pointwise::kernel, x, Tensor()); \
+  }
+TAPIR_SPECIAL_OUTS(TAPIR_SPECIAL_OUT)
+#undef TAPIR_SPECIAL_OUT
+#define TAPIR_SPECIAL_OUT(name)                                                      \
+  Tensor& name##_out(Tensor& out, const Tensor& a, const Tensor& b) {                \
+    return detail::pointwise_out(out, Pointwise::name, a, b);                        \
+  }                                                                                  \
+  Tensor& name##_out(Tensor& out, const Tensor& a, const Scalar& b) {                \
+    return detail::pointwise_out(out, Pointwise::name, a, b);                        \
+  }                                                                                  \
+  Tensor& name##_out(Tensor& out, const Scalar& a, const Tensor& b) {                \
+    return detail::assign_out(out, #name, {b}, [&] { return special::name(a, b); }); \
+  }
+TAPIR_SPECIAL_OUT(xlogy)
+TAPIR_SPECIAL_OUT(xlog1py)
+TAPIR_SPECIAL_OUT(zeta)
+#undef TAPIR_SPECIAL_OUT
+Tensor& gammainc_out(Tensor& out, const Tensor& a, const Tensor& x) { return igamma_out(out, a, x); }
+Tensor& gammaincc_out(Tensor& out, const Tensor& a, const Tensor& x) { return igammac_out(out, a, x); }
+Tensor& round_out(Tensor& out, const Tensor& x, int64_t decimals) {
+  return decimals == 0 ? tapir::round_out(out, x) : tapir::round_out(out, x, decimals);
+}
+Tensor& logit_out(Tensor& out, const Tensor& x, std::optional<double> eps) {
+  return tapir::logit_out(out, x, eps);
+}
+Tensor& multigammaln_out(Tensor& out, const Tensor& x, int64_t p) { return mvlgamma_out(out, x, p); }
+Tensor& logsumexp_out(Tensor& out, const Tensor& x, IntArrayRef dim, bool keepdim) {
+  return detail::assign_out(out, "logsumexp", {x}, [&] { return tapir::logsumexp(x, dim, keepdim); });
 }
 
 }  // namespace special

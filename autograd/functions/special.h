@@ -45,18 +45,6 @@ TAPIR_API Tensor xlog1py(const Scalar& a, const Tensor& b);
 TAPIR_API Tensor zeta(const Tensor& x, const Tensor& q);
 TAPIR_API Tensor zeta(const Tensor& x, const Scalar& q);
 TAPIR_API Tensor zeta(const Scalar& x, const Tensor& q);
-#define TAPIR_SPECIAL_OUT(name) TAPIR_API Tensor& name##_out(Tensor& out, const Tensor& x);
-TAPIR_SPECIAL_OUT(i0e)
-TAPIR_SPECIAL_OUT(i1)
-TAPIR_SPECIAL_OUT(i1e)
-TAPIR_SPECIAL_OUT(entr)
-TAPIR_SPECIAL_OUT(erfcx)
-TAPIR_SPECIAL_OUT(ndtr)
-TAPIR_SPECIAL_OUT(ndtri)
-TAPIR_SPECIAL_OUT(log_ndtr)
-#undef TAPIR_SPECIAL_OUT
-TAPIR_API Tensor& xlog1py_out(Tensor& out, const Tensor& a, const Tensor& b);
-TAPIR_API Tensor& zeta_out(Tensor& out, const Tensor& x, const Tensor& q);
 
 // Ops of namespace tapir by their names in torch.special.
 TAPIR_API Tensor gammaln(const Tensor& x);  ///< lgamma
@@ -85,6 +73,31 @@ using tapir::exp2;
 using tapir::i0;
 using tapir::polygamma;
 using tapir::sinc;
+
+// Out forms: those of kernels of one tensor (name, kernel), of two tensors or a tensor and a number, others.
+#define TAPIR_SPECIAL_OUTS(row)                                                                              \
+  row(i0, i0) row(i0e, i0e) row(i1, i1) row(i1e, i1e) row(entr, entr) row(erfcx, erfcx) row(ndtr, ndtr)      \
+      row(ndtri, ndtri) row(log_ndtr, log_ndtr) row(gammaln, lgamma) row(digamma, digamma) row(psi, digamma) \
+          row(expit, sigmoid) row(log1p, log1p) row(expm1, expm1) row(exp2, exp2) row(erf, erf)              \
+              row(erfc, erfc) row(erfinv, erfinv) row(sinc, sinc)
+#define TAPIR_SPECIAL_OUT(name, kernel) TAPIR_API Tensor& name##_out(Tensor& out, const Tensor& x);
+TAPIR_SPECIAL_OUTS(TAPIR_SPECIAL_OUT)
+#undef TAPIR_SPECIAL_OUT
+#define TAPIR_SPECIAL_OUT(name)                                                \
+  TAPIR_API Tensor& name##_out(Tensor& out, const Tensor& a, const Tensor& b); \
+  TAPIR_API Tensor& name##_out(Tensor& out, const Tensor& a, const Scalar& b); \
+  TAPIR_API Tensor& name##_out(Tensor& out, const Scalar& a, const Tensor& b);
+TAPIR_SPECIAL_OUT(xlogy)
+TAPIR_SPECIAL_OUT(xlog1py)
+TAPIR_SPECIAL_OUT(zeta)
+#undef TAPIR_SPECIAL_OUT
+TAPIR_API Tensor& gammainc_out(Tensor& out, const Tensor& a, const Tensor& x);
+TAPIR_API Tensor& gammaincc_out(Tensor& out, const Tensor& a, const Tensor& x);
+TAPIR_API Tensor& round_out(Tensor& out, const Tensor& x, int64_t decimals = 0);
+TAPIR_API Tensor& logit_out(Tensor& out, const Tensor& x, std::optional<double> eps = std::nullopt);
+TAPIR_API Tensor& multigammaln_out(Tensor& out, const Tensor& x, int64_t p);
+TAPIR_API Tensor& logsumexp_out(Tensor& out, const Tensor& x, IntArrayRef dim, bool keepdim = false);
+using tapir::polygamma_out;
 
 }  // namespace special
 }  // namespace tapir

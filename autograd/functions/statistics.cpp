@@ -26,7 +26,7 @@ Tensor product_of_others(const Tensor& x, int64_t dim) {
 }
 
 struct ProdBackward final : NodeOf<1, 2> {
-  const char* name() const override { return "ProdBackward"; }
+  const char* type_name() const override { return "ProdBackward"; }
   void backward(Grads grads, GradSink& sink) override {
     const Tensor x = saved(0), y = reshape(saved(1), kept), g = reshape(grads[0], kept);
     bool zeros;
@@ -78,7 +78,7 @@ namespace {
 /// d var / d x = 2 (x - mean) / (n - correction); of the root that over 2 std.
 struct VarianceBackward final : NodeOf<1, 2> {
   explicit VarianceBackward(bool r) : root(r) {}
-  const char* name() const override { return root ? "StdBackward" : "VarBackward"; }
+  const char* type_name() const override { return root ? "StdBackward" : "VarBackward"; }
   void backward(Grads grads, GradSink& sink) override {
     const Tensor x = saved(0);
     Tensor g = reshape(grads[0], kept);
@@ -98,7 +98,7 @@ struct How {
   double correction;
   bool keepdim;
 };
-How how(const std::optional<IntArrayRef>& dim, std::optional<int64_t> correction, bool keepdim) {
+How how(OptionalIntArrayRef dim, std::optional<int64_t> correction, bool keepdim) {
   return {dim ? Dims(*dim) : Dims(), static_cast<double>(correction.value_or(1)), keepdim};
 }
 How how(IntArrayRef dim, bool unbiased, bool keepdim) { return {dim, unbiased ? 1.0 : 0.0, keepdim}; }
@@ -123,32 +123,31 @@ std::pair<Tensor, Tensor> spread(const Tensor& x, const How& h, bool root, bool 
 
 }  // namespace
 
-#define TAPIR_SPREAD(name, root)                                                                          \
-  Tensor name(const Tensor& x, bool unbiased) {                                                           \
-    CallSite site(TAPIR_HERE);                                                                            \
-    return spread(x, how({}, unbiased, false), root, false, #name, TAPIR_HERE).first;                     \
-  }                                                                                                       \
-  Tensor name(const Tensor& x, IntArrayRef dim, bool unbiased, bool keepdim) {                            \
-    CallSite site(TAPIR_HERE);                                                                            \
-    return spread(x, how(dim, unbiased, keepdim), root, false, #name, TAPIR_HERE).first;                  \
-  }                                                                                                       \
-  Tensor name(const Tensor& x, std::optional<IntArrayRef> dim, std::optional<int64_t> correction,         \
-              bool keepdim) {                                                                             \
-    CallSite site(TAPIR_HERE);                                                                            \
-    return spread(x, how(dim, correction, keepdim), root, false, #name, TAPIR_HERE).first;                \
-  }                                                                                                       \
-  std::tuple<Tensor, Tensor> name##_mean(const Tensor& x, bool unbiased) {                                \
-    CallSite site(TAPIR_HERE);                                                                            \
-    return spread(x, how({}, unbiased, false), root, true, #name "_mean", TAPIR_HERE);                    \
-  }                                                                                                       \
-  std::tuple<Tensor, Tensor> name##_mean(const Tensor& x, IntArrayRef dim, bool unbiased, bool keepdim) { \
-    CallSite site(TAPIR_HERE);                                                                            \
-    return spread(x, how(dim, unbiased, keepdim), root, true, #name "_mean", TAPIR_HERE);                 \
-  }                                                                                                       \
-  std::tuple<Tensor, Tensor> name##_mean(const Tensor& x, std::optional<IntArrayRef> dim,                 \
-                                         std::optional<int64_t> correction, bool keepdim) {               \
-    CallSite site(TAPIR_HERE);                                                                            \
-    return spread(x, how(dim, correction, keepdim), root, true, #name "_mean", TAPIR_HERE);               \
+#define TAPIR_SPREAD(name, root)                                                                           \
+  Tensor name(const Tensor& x, bool unbiased) {                                                            \
+    CallSite site(TAPIR_HERE);                                                                             \
+    return spread(x, how({}, unbiased, false), root, false, #name, TAPIR_HERE).first;                      \
+  }                                                                                                        \
+  Tensor name(const Tensor& x, IntArrayRef dim, bool unbiased, bool keepdim) {                             \
+    CallSite site(TAPIR_HERE);                                                                             \
+    return spread(x, how(dim, unbiased, keepdim), root, false, #name, TAPIR_HERE).first;                   \
+  }                                                                                                        \
+  Tensor name(const Tensor& x, OptionalIntArrayRef dim, std::optional<int64_t> correction, bool keepdim) { \
+    CallSite site(TAPIR_HERE);                                                                             \
+    return spread(x, how(dim, correction, keepdim), root, false, #name, TAPIR_HERE).first;                 \
+  }                                                                                                        \
+  std::tuple<Tensor, Tensor> name##_mean(const Tensor& x, bool unbiased) {                                 \
+    CallSite site(TAPIR_HERE);                                                                             \
+    return spread(x, how({}, unbiased, false), root, true, #name "_mean", TAPIR_HERE);                     \
+  }                                                                                                        \
+  std::tuple<Tensor, Tensor> name##_mean(const Tensor& x, IntArrayRef dim, bool unbiased, bool keepdim) {  \
+    CallSite site(TAPIR_HERE);                                                                             \
+    return spread(x, how(dim, unbiased, keepdim), root, true, #name "_mean", TAPIR_HERE);                  \
+  }                                                                                                        \
+  std::tuple<Tensor, Tensor> name##_mean(const Tensor& x, OptionalIntArrayRef dim,                         \
+                                         std::optional<int64_t> correction, bool keepdim) {                \
+    CallSite site(TAPIR_HERE);                                                                             \
+    return spread(x, how(dim, correction, keepdim), root, true, #name "_mean", TAPIR_HERE);                \
   }
 TAPIR_SPREAD(var, false)
 TAPIR_SPREAD(std, true)
@@ -164,7 +163,7 @@ Tensor count_nonzero(const Tensor& x, IntArrayRef dim) {
 namespace {
 // The gradient is a product with the mask, so that NaN, as that of the mean of no numbers, comes through.
 struct WithoutNanBackward final : NodeOf<1, 1> {
-  const char* name() const override { return "WithoutNanBackward"; }
+  const char* type_name() const override { return "WithoutNanBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, mul(g[0], saved(0))); }
 };
 
@@ -230,7 +229,7 @@ Tensor Tensor::var(IntArrayRef dim, bool unbiased, bool keepdim) const {
   CallSite site(TAPIR_HERE);
   return tapir::var(*this, dim, unbiased, keepdim);
 }
-Tensor Tensor::var(std::optional<IntArrayRef> dim, std::optional<int64_t> correction, bool keepdim) const {
+Tensor Tensor::var(OptionalIntArrayRef dim, std::optional<int64_t> correction, bool keepdim) const {
   CallSite site(TAPIR_HERE);
   return tapir::var(*this, dim, correction, keepdim);
 }
@@ -246,7 +245,7 @@ Tensor Tensor::std(IntArrayRef dim, bool unbiased, bool keepdim) const {
   CallSite site(TAPIR_HERE);
   return tapir::std(*this, dim, unbiased, keepdim);
 }
-Tensor Tensor::std(std::optional<IntArrayRef> dim, std::optional<int64_t> correction, bool keepdim) const {
+Tensor Tensor::std(OptionalIntArrayRef dim, std::optional<int64_t> correction, bool keepdim) const {
   CallSite site(TAPIR_HERE);
   return tapir::std(*this, dim, correction, keepdim);
 }

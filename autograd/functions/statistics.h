@@ -20,26 +20,26 @@ TAPIR_API Tensor prod(const Tensor& x, int64_t dim, bool keepdim = false,
 TAPIR_API Tensor var(const Tensor& x, bool unbiased);
 TAPIR_API Tensor var(const Tensor& x, int dim);
 TAPIR_API Tensor var(const Tensor& x, IntArrayRef dim, bool unbiased, bool keepdim = false);
-TAPIR_API Tensor var(const Tensor& x, std::optional<IntArrayRef> dim = std::nullopt,
+TAPIR_API Tensor var(const Tensor& x, OptionalIntArrayRef dim = std::nullopt,
                      std::optional<int64_t> correction = std::nullopt, bool keepdim = false);
 TAPIR_API Tensor std(const Tensor& x, bool unbiased);
 TAPIR_API Tensor std(const Tensor& x, int dim);
 TAPIR_API Tensor std(const Tensor& x, IntArrayRef dim, bool unbiased, bool keepdim = false);
-TAPIR_API Tensor std(const Tensor& x, std::optional<IntArrayRef> dim = std::nullopt,
+TAPIR_API Tensor std(const Tensor& x, OptionalIntArrayRef dim = std::nullopt,
                      std::optional<int64_t> correction = std::nullopt, bool keepdim = false);
 /// (variance, mean) and (standard deviation, mean).
 TAPIR_API std::tuple<Tensor, Tensor> var_mean(const Tensor& x, bool unbiased);
 TAPIR_API std::tuple<Tensor, Tensor> var_mean(const Tensor& x, int dim);
 TAPIR_API std::tuple<Tensor, Tensor> var_mean(const Tensor& x, IntArrayRef dim, bool unbiased,
                                               bool keepdim = false);
-TAPIR_API std::tuple<Tensor, Tensor> var_mean(const Tensor& x, std::optional<IntArrayRef> dim = std::nullopt,
+TAPIR_API std::tuple<Tensor, Tensor> var_mean(const Tensor& x, OptionalIntArrayRef dim = std::nullopt,
                                               std::optional<int64_t> correction = std::nullopt,
                                               bool keepdim = false);
 TAPIR_API std::tuple<Tensor, Tensor> std_mean(const Tensor& x, bool unbiased);
 TAPIR_API std::tuple<Tensor, Tensor> std_mean(const Tensor& x, int dim);
 TAPIR_API std::tuple<Tensor, Tensor> std_mean(const Tensor& x, IntArrayRef dim, bool unbiased,
                                               bool keepdim = false);
-TAPIR_API std::tuple<Tensor, Tensor> std_mean(const Tensor& x, std::optional<IntArrayRef> dim = std::nullopt,
+TAPIR_API std::tuple<Tensor, Tensor> std_mean(const Tensor& x, OptionalIntArrayRef dim = std::nullopt,
                                               std::optional<int64_t> correction = std::nullopt,
                                               bool keepdim = false);
 

@@ -23,7 +23,7 @@ TAPIR_ALWAYS_INLINE Tensor make_view(const Tensor& x, Layout&& layout) {
 template <class Inverse>
 struct RearrangeBackward final : NodeOf<1> {
   explicit RearrangeBackward(const char* n, Inverse i) : name_(n), inverse(std::move(i)) {}
-  const char* name() const override { return name_; }
+  const char* type_name() const override { return name_; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, inverse(g[0])); }
   const char* name_;
   Inverse inverse;
@@ -59,7 +59,7 @@ Tensor embed_part(const Tensor& g, const Dims& sizes, const Part& part, const ch
 template <class Part>
 struct PartBackward final : NodeOf<1> {
   PartBackward(const char* n, const Dims& s, Part p) : name_(n), sizes(s), part(std::move(p)) {}
-  const char* name() const override { return name_; }
+  const char* type_name() const override { return name_; }
   void backward(Grads g, GradSink& sink) override {
     if (!sink.wants(0)) return;
     if (sink.deferring()) {
@@ -89,7 +89,7 @@ Tensor take_part(const Tensor& x, const Part& part, const char* name, const void
 template <class Part>
 struct EmbedPartBackward final : NodeOf<1> {
   EmbedPartBackward(const char* n, Part p) : name_(n), part(std::move(p)) {}
-  const char* name() const override { return "EmbedPartBackward"; }
+  const char* type_name() const override { return "EmbedPartBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, take_part(g[0], part, name_, call_site())); }
   const char* name_;
   Part part;
@@ -327,17 +327,17 @@ void add_elements(const Tensor& to, const Tensor& from) {
 }
 
 struct StridedPartBackward final : NodeOf<1> {
-  const char* name() const override { return "AsStridedBackward"; }
+  const char* type_name() const override { return "AsStridedBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, embed_strided_part(g[0], base, part)); }
   Layout base, part;
 };
 struct ZeroStridedPartBackward final : NodeOf<1> {
-  const char* name() const override { return "ZeroStridedPartBackward"; }
+  const char* type_name() const override { return "ZeroStridedPartBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, zero_strided_part(g[0], base, part)); }
   Layout base, part;
 };
 struct EmbedStridedPartBackward final : NodeOf<1> {
-  const char* name() const override { return "EmbedStridedPartBackward"; }
+  const char* type_name() const override { return "EmbedStridedPartBackward"; }
   void backward(Grads g, GradSink& sink) override { sink.set(0, strided_part(g[0], base, part)); }
   Layout base, part;
 };

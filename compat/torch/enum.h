@@ -16,7 +16,10 @@ namespace torch::enumtype {
     constexpr operator Value() const { return tapir::name; }  \
     static constexpr const char* kName = #name;               \
   }
+TAPIR_COMPAT_ENUM(kArea);
 TAPIR_COMPAT_ENUM(kBatchMean);
+TAPIR_COMPAT_ENUM(kBicubic);
+TAPIR_COMPAT_ENUM(kBilinear);
 TAPIR_COMPAT_ENUM(kCircular);
 TAPIR_COMPAT_ENUM(kConstant);
 TAPIR_COMPAT_ENUM(kConv1D);
@@ -34,6 +37,8 @@ TAPIR_COMPAT_ENUM(kLeakyReLU);
 TAPIR_COMPAT_ENUM(kLinear);
 TAPIR_COMPAT_ENUM(kMax);
 TAPIR_COMPAT_ENUM(kMean);
+TAPIR_COMPAT_ENUM(kNearest);
+TAPIR_COMPAT_ENUM(kNearestExact);
 TAPIR_COMPAT_ENUM(kNone);
 TAPIR_COMPAT_ENUM(kRNN_RELU);
 TAPIR_COMPAT_ENUM(kRNN_TANH);
@@ -43,6 +48,8 @@ TAPIR_COMPAT_ENUM(kReplicate);
 TAPIR_COMPAT_ENUM(kSigmoid);
 TAPIR_COMPAT_ENUM(kSum);
 TAPIR_COMPAT_ENUM(kTanh);
+TAPIR_COMPAT_ENUM(kTrilinear);
+TAPIR_COMPAT_ENUM(kZeros);
 #undef TAPIR_COMPAT_ENUM
 
 /// A type of those above.
@@ -63,6 +70,11 @@ inline std::string get_enum_name(tapir::Nonlinearity v) {
 inline std::string get_enum_name(tapir::FanMode v) { return v == tapir::kFanIn ? "kFanIn" : "kFanOut"; }
 inline std::string get_enum_name(tapir::PadMode v) {
   constexpr const char* kNames[] = {"kConstant", "kReflect", "kReplicate", "kCircular"};
+  return kNames[static_cast<size_t>(v)];
+}
+inline std::string get_enum_name(tapir::Interpolation v) {
+  constexpr const char* kNames[] = {"kNearest", "kNearestExact", "kBilinear",
+                                    "kBicubic", "kTrilinear",    "kArea"};
   return kNames[static_cast<size_t>(v)];
 }
 inline std::string get_enum_name(tapir::RnnMode v) {

@@ -40,6 +40,15 @@ std::string str(const Args&... args) {
   return out.str();
 }
 
+namespace impl {
+/// The message of a check that failed: `otherwise` where `args` give none.
+template <class... Args>
+std::string check_message(const char* otherwise, const Args&... args) {
+  std::string message = str(args...);
+  return message.empty() ? otherwise : message;
+}
+}  // namespace impl
+
 /// A place in a program.
 struct SourceLocation {
   const char* function;
@@ -228,28 +237,36 @@ inline TempFile make_tempfile(std::string prefix = "torch-file-") {
 
 }  // namespace c10
 
-/// Throws torch::Error where `condition` is false. The further arguments are the message, printed as by an
-/// ostream.
-#define TORCH_CHECK(condition, ...) \
-  (TAPIR_LIKELY(condition)          \
-       ? void(0)                    \
-       : ::tapir::detail::check_failure(#condition, __FILE__, __LINE__, ::c10::str(__VA_ARGS__)))
-/// The same, throwing an error of that kind.
-#define TORCH_CHECK_WITH(Kind, condition, ...) \
-  (TAPIR_LIKELY(condition) ? void(0)           \
-                           : throw ::c10::Kind(::c10::str("expected " #condition " ", ##__VA_ARGS__)))
+#define TAPIR_TEXT_OF(x) #x
+#define TAPIR_LINE_TEXT(line) TAPIR_TEXT_OF(line)
+/// Throws an error of that kind where `condition` is false. The further arguments are the message, printed as
+/// by an ostream.
+#define TORCH_CHECK_WITH(Kind, condition, ...)                                                      \
+  (TAPIR_LIKELY(condition) ? void(0)                                                                \
+                           : throw ::c10::Kind(::c10::impl::check_message(                          \
+                                 "Expected " #condition " to be true, but got false. (at " __FILE__ \
+                                 ":" TAPIR_LINE_TEXT(__LINE__) ")",                                 \
+                                 ##__VA_ARGS__)))
+/// The same, throwing torch::Error.
+#define TORCH_CHECK(condition, ...) TORCH_CHECK_WITH(Error, condition, ##__VA_ARGS__)
 #define TORCH_CHECK_INDEX(condition, ...) TORCH_CHECK_WITH(IndexError, condition, ##__VA_ARGS__)
 #define TORCH_CHECK_VALUE(condition, ...) TORCH_CHECK_WITH(ValueError, condition, ##__VA_ARGS__)
 #define TORCH_CHECK_TYPE(condition, ...) TORCH_CHECK_WITH(TypeError, condition, ##__VA_ARGS__)
 #define TORCH_CHECK_NOT_IMPLEMENTED(condition, ...) \
   TORCH_CHECK_WITH(NotImplementedError, condition, ##__VA_ARGS__)
-#define TORCH_INTERNAL_ASSERT(condition, ...) TORCH_CHECK(condition, ##__VA_ARGS__)
+/// The message says which condition of the program's own does not hold, and where.
+#define TORCH_INTERNAL_ASSERT(condition, ...)                                              \
+  (TAPIR_LIKELY(condition)                                                                 \
+       ? void(0)                                                                           \
+       : throw ::c10::Error(::c10::str(#condition " INTERNAL ASSERT FAILED at \"" __FILE__ \
+                                                  "\":" TAPIR_LINE_TEXT(__LINE__) ". ",    \
+                                       ##__VA_ARGS__)))
 #ifdef NDEBUG
 #define TORCH_INTERNAL_ASSERT_DEBUG_ONLY(condition, ...) static_cast<void>(sizeof(bool(condition)))
 #else
-#define TORCH_INTERNAL_ASSERT_DEBUG_ONLY(condition, ...) TORCH_CHECK(condition, ##__VA_ARGS__)
+#define TORCH_INTERNAL_ASSERT_DEBUG_ONLY(condition, ...) TORCH_INTERNAL_ASSERT(condition, ##__VA_ARGS__)
 #endif
-#define AT_ASSERT(condition) TORCH_CHECK(condition)
+#define AT_ASSERT(condition, ...) TORCH_INTERNAL_ASSERT(condition, ##__VA_ARGS__)
 #define AT_ASSERTM(condition, ...) TORCH_CHECK(condition, ##__VA_ARGS__)
 #define AT_ERROR(...) TORCH_CHECK(false, ##__VA_ARGS__)
 #define TORCH_WARN(...) \

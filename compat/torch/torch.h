@@ -4,7 +4,7 @@
 //
 // torch:: and at:: and c10:: are namespaces that may be reopened. torch::nn and the like are Tapir's own
 // namespaces by another name, so that `using namespace torch;` leaves nn::Linear unambiguous; a program that
-// adds to torch::nn has to add to tapir::nn. The headers beside this one, in ATen/ and in c10/ are all this
+// adds to torch::nn has to add to tapir::nn. The headers that forwarded.txt names are all this
 // one.
 #pragma once
 
@@ -69,7 +69,13 @@ enum Reduction { None, Mean, Sum, END };
 
 namespace torch {
 using c10::irange;
+using c10::make_tempfile;
+using c10::SourceLocation;
 using c10::str;
+using c10::TempFile;
+using c10::try_make_tempfile;
+using c10::WarningHandler;
+namespace Warning = c10::Warning;
 inline int64_t numel(const Tensor& x) { return x.numel(); }
 namespace Reduction = at::Reduction;
 }  // namespace torch

@@ -21,6 +21,7 @@ class TAPIR_API PackedSequence {
   const Tensor& unsorted_indices() const { return unsorted_indices_; }
   PackedSequence to(const TensorOptions& options) const;
   PackedSequence to(Device device) const { return to(TensorOptions(device)); }
+  PackedSequence to(DeviceType device) const { return to(Device(device)); }
   PackedSequence to(DType dtype) const { return to(TensorOptions(dtype)); }
   PackedSequence cpu() const { return to(Device(kCPU)); }
   PackedSequence cuda() const { return to(Device(kCUDA)); }

@@ -447,11 +447,12 @@ bool overlaps_partly(const Tensor& out, const Tensor& in) {
 
 void pointwise_into(Pointwise op, const Tensor& out, std::initializer_list<Operand> list,
                     const Params& params) {
-  const PointwiseInfo& info = pointwise_info(op);
+  PointwiseInfo info = pointwise_info(op);
   const Tensor none;
   Operand inputs[kMaxPointwiseOperands - 1] = {none, none, none};
   const int n = static_cast<int>(list.size());
   std::copy(list.begin(), list.end(), inputs);
+  if (n > 0 && inputs[0].tensor && inputs[0].tensor->is_same(out)) info.name = info.in_place;
   Device device = out.device();
   for (int i = 0; i < n; ++i)
     if (inputs[i].tensor && !(inputs[i].tensor->device() == device) &&

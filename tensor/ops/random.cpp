@@ -297,7 +297,8 @@ void random_(const Tensor& x, const OptionalGenerator& generator) {
   });
 }
 
-void random_(const Tensor& x, int64_t from, std::optional<int64_t> to, const OptionalGenerator& generator) {
+void random_(const Tensor& x, int64_t from, std::optional<int64_t> to, const OptionalGenerator& generator,
+             const char* op) {
   visit_dtype(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     constexpr bool integral = std::is_integral_v<T>;
@@ -305,11 +306,10 @@ void random_(const Tensor& x, int64_t from, std::optional<int64_t> to, const Opt
     uint64_t range;
     if (to) {
       high = *to;
-      TAPIR_CHECK_AS(ValueError, low < high, "random_: got from {} and to {}, expected from < to", from,
-                     high);
+      TAPIR_CHECK_AS(ValueError, low < high, "{}: got from {} and to {}, expected from < to", op, from, high);
       if constexpr (!integral) move_bounds<T>(low, high);
-      TAPIR_CHECK_AS(ValueError, low < high,
-                     "random_: got from {} and to {}, between which {} has no integer", from, *to, x.dtype());
+      TAPIR_CHECK_AS(ValueError, low < high, "{}: got from {} and to {}, between which {} has no integer", op,
+                     from, *to, x.dtype());
       range = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
       high -= 1;
     } else {
@@ -320,7 +320,7 @@ void random_(const Tensor& x, int64_t from, std::optional<int64_t> to, const Opt
       } else {
         high = int64_t{1} << kDigits<T>;
       }
-      TAPIR_CHECK_AS(ValueError, low <= high, "random_: got from {}, expected at most {}, the largest of {}",
+      TAPIR_CHECK_AS(ValueError, low <= high, "{}: got from {}, expected at most {}, the largest of {}", op,
                      from, high, x.dtype());
       range = static_cast<uint64_t>(high) - static_cast<uint64_t>(low) + 1;
     }
@@ -334,9 +334,9 @@ void random_(const Tensor& x, int64_t from, std::optional<int64_t> to, const Opt
       fits = std::abs(static_cast<double>(low)) <= largest(x.dtype()) &&
              std::abs(static_cast<double>(high)) <= largest(x.dtype());
     }
-    TAPIR_CHECK_AS(ValueError, fits, "random_: got integers from {} to {}, which {} does not hold", low, high,
+    TAPIR_CHECK_AS(ValueError, fits, "{}: got integers from {} to {}, which {} does not hold", op, low, high,
                    x.dtype());
-    draw_into(x, "random_", generator, [&](const Tensor& t, GeneratorImpl& g) {
+    draw_into(x, op, generator, [&](const Tensor& t, GeneratorImpl& g) {
       random_run<T>(g, t, range, static_cast<uint64_t>(low));
     });
   });
@@ -359,7 +359,7 @@ Tensor randn(IntArrayRef sizes, DType dtype, Device device, const OptionalGenera
 Tensor randint(int64_t low, int64_t high, IntArrayRef sizes, DType dtype, Device device,
                const OptionalGenerator& generator) {
   Tensor x = Tensor::empty(sizes, dtype, device);
-  random_(x, low, high, generator);
+  random_(x, low, high, generator, "randint");
   return x;
 }
 

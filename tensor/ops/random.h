@@ -38,9 +38,9 @@ TAPIR_API void bernoulli_(const Tensor& x, double p = 0.5, const OptionalGenerat
 /// are compared with a float64 uniform, others with a float32 one.
 TAPIR_API void bernoulli_(const Tensor& x, const Tensor& p, const OptionalGenerator& generator = {});
 /// x ~ integers of [from, to); without `to` up to the largest value of the dtype. In floating dtypes integers
-/// are rounded.
+/// are rounded. Errors name `op`.
 TAPIR_API void random_(const Tensor& x, int64_t from, std::optional<int64_t> to,
-                       const OptionalGenerator& generator = {});
+                       const OptionalGenerator& generator = {}, const char* op = "random_");
 /// x ~ every non-negative integer that the dtype holds exactly (bool: 0 or 1).
 TAPIR_API void random_(const Tensor& x, const OptionalGenerator& generator = {});
 /// x = 1 / (1 - p) with probability 1 - p, else 0: what dropout multiplies with. p in [0, 1).

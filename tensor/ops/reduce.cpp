@@ -158,6 +158,8 @@ Tensor reduce(const Kind& k, const Tensor& x, uint32_t mask, bool keepdim) {
 
 void check_not_empty(const Tensor& x, uint32_t mask, const char* op) {
   if (TAPIR_LIKELY(x.numel() > 0)) return;
+  TAPIR_CHECK_AS(ShapeError, mask != (uint32_t{1} << x.dim()) - 1,
+                 "{}: a tensor of sizes {} has no element to choose from", op, x.sizes());
   for (int64_t d = 0; d < x.dim(); ++d)
     TAPIR_CHECK_AS(ShapeError, !is_reduced(mask, d) || x.layout_of().sizes[d] != 0,
                    "{}: sizes {} have no element to choose from along dimension {}", op, x.sizes(), d);

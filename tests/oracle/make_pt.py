@@ -85,8 +85,40 @@ optimizer = torch.optim.Adam(net.fc.parameters(), lr=0.5)
 net.fc(torch.ones(1, 3)).sum().backward()
 optimizer.step()
 save('training', {'model': net.fc.state_dict(), 'optimizer': optimizer.state_dict(), 'epoch': 3})
-save('legacy', {'a': torch.ones(2)}, _use_new_zipfile_serialization=False)
-torch.jit.script(torch.nn.Linear(2, 2)).save(os.path.join(folder, 'script.pt'))
+save('legacy', everything(), _use_new_zipfile_serialization=False)
+save('tensor', torch.arange(6, dtype=torch.float32).reshape(2, 3).t())
+save('tensor_legacy', torch.ones(2, requires_grad=True), _use_new_zipfile_serialization=False)
+base = torch.arange(12, dtype=torch.float32)
+save('list', [base, base[2:8:2], torch.tensor(2.5, dtype=torch.float64), torch.zeros(0, 4), torch.ones(1, requires_grad=True)])
+save('tuple', (torch.arange(3), torch.tensor([True, False])))
+save('mixed', [torch.ones(1), 'x'])
+
+
+def optimizer(name, cls, **options):
+    """The state after two steps over parameters w (2, 3) and b (2,) in two groups, with gradients of 1 and then 2; and
+    the parameters after a third step with gradients of 3."""
+    w, b = torch.nn.Parameter(torch.ones(2, 3)), torch.nn.Parameter(torch.zeros(2))
+    o = cls([{'params': [w]}, {'params': [b], 'lr': 0.25}], **options)
+    for grad in 1, 2, 3:
+        w.grad, b.grad = torch.full((2, 3), float(grad)), torch.full((2,), float(grad))
+        o.step()
+        if grad == 2:
+            save('optimizer_' + name, o.state_dict())
+            before = [w.detach().clone(), b.detach().clone()]
+    save('optimizer_' + name + '_steps', before + [w.detach(), b.detach()])
+
+
+optimizer('sgd', torch.optim.SGD, lr=0.5, momentum=0.9, nesterov=True)
+optimizer('adam', torch.optim.Adam, lr=0.5, amsgrad=True, betas=(0.8, 0.95))
+optimizer('rprop', torch.optim.Rprop, lr=0.5, etas=(0.4, 1.3))
+optimizer('asgd', torch.optim.ASGD, lr=0.5, t0=1.0)
+plain = torch.nn.Parameter(torch.ones(2))
+lbfgs = torch.optim.LBFGS([plain])
+lbfgs.step(lambda: (lbfgs.zero_grad(), (plain ** 2).sum().backward(), torch.tensor(1.0))[2])
+save('optimizer_lbfgs', lbfgs.state_dict())
+torch.jit.script(torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU(), torch.nn.BatchNorm1d(2))).save(
+    os.path.join(folder, 'script.pt'))
+# libtorch_*.pt are made by make_libtorch.cpp.
 recursive = []
 recursive.append(recursive)
 save('refused_recursive', recursive)

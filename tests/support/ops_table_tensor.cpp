@@ -90,19 +90,19 @@ void add_statistics(std::vector<OpRow>& rows) {
   rows.push_back(rounded("nanmean", t, OVER(nanmean)));
   rows.push_back(rounded("var", t, [](const OracleCase& c, const Inputs& x) -> Inputs {
     const auto dims = DIMS;
-    return {var(x[0], std::optional<IntArrayRef>(dims), c.integer("correction"), KEEP)};
+    return {var(x[0], OptionalIntArrayRef(dims), c.integer("correction"), KEEP)};
   }));
   rows.push_back(rounded("std", t, [](const OracleCase& c, const Inputs& x) -> Inputs {
     const auto dims = DIMS;
-    return {tapir::std(x[0], std::optional<IntArrayRef>(dims), c.integer("correction"), KEEP)};
+    return {tapir::std(x[0], OptionalIntArrayRef(dims), c.integer("correction"), KEEP)};
   }));
   rows.push_back(rounded("var_mean", t, [](const OracleCase& c, const Inputs& x) -> Inputs {
     const auto dims = DIMS;
-    return all_of(var_mean(x[0], std::optional<IntArrayRef>(dims), c.integer("correction"), KEEP));
+    return all_of(var_mean(x[0], OptionalIntArrayRef(dims), c.integer("correction"), KEEP));
   }));
   rows.push_back(rounded("std_mean", t, [](const OracleCase& c, const Inputs& x) -> Inputs {
     const auto dims = DIMS;
-    return all_of(std_mean(x[0], std::optional<IntArrayRef>(dims), c.integer("correction"), KEEP));
+    return all_of(std_mean(x[0], OptionalIntArrayRef(dims), c.integer("correction"), KEEP));
   }));
 }
 

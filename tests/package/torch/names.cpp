@@ -152,11 +152,32 @@ void support() {
   EXPECT(calls == 3);
 }
 
+void containers_and_graphs() {
+  torch::nn::Sequential net(torch::nn::Linear(2, 2), torch::nn::ReLU());
+  torch::nn::ParameterList list(torch::ones({2}));
+  list->extend(*list);
+  EXPECT(list->size() == 2 && list[1].size(0) == 2 && net[1]->name().find("ReLU") != std::string::npos);
+  const auto x = torch::ones({2, 2}, torch::dtype<double>().requires_grad(true));
+  const auto y = x * 2;
+  EXPECT(y.grad_fn()->name().find("Mul") == 0 && y.grad_fn()->name() + "0" == "MulBackward0");
+  EXPECT(torch::norm(x, 1, torch::kFloat).scalar_type() == torch::kFloat && x.norm(1, 0).size(0) == 2);
+  EXPECT(torch::TensorOptions(torch::kCPU).device_index() == -1);
+  torch::nn::TransformerEncoder encoder(torch::nn::TransformerEncoderLayer(4, 2), 1);
+  torch::manual_seed(3);
+  encoder->reset_parameters();
+  const torch::Tensor first = encoder->parameters()[0].clone();
+  torch::manual_seed(3);
+  encoder->reset_parameters();
+  EXPECT(first.equal(encoder->parameters()[0]));
+  EXPECT(torch::enumtype::get_enum_name(torch::enumtype::kBilinear()) == "kBilinear");
+}
+
 }  // namespace
 
 int main() {
   switches();
   choices();
   support();
+  containers_and_graphs();
   return failures == 0 ? 0 : 1;
 }
