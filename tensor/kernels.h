@@ -513,8 +513,8 @@ struct ConvArgs {
   void* bias;       ///< (out_channels), or null; Forward reads it, Weight writes it, Data knows none
 };
 
-/// y = B x along the middle dimension of a contiguous (outer, in, inner) array, into (outer, out, inner): row p
-/// of B holds weights[offset[p]], ..., weights[offset[p + 1] - 1] from column begin[p] on, and zeros.
+/// y = B x along the middle dimension of a contiguous (outer, in, inner) array, into (outer, out, inner): row
+/// p of B holds weights[offset[p]], ..., weights[offset[p + 1] - 1] from column begin[p] on, and zeros.
 struct BandedArgs {
   DType dtype;
   const void* x;
@@ -541,9 +541,9 @@ struct MaxPoolArgs {
   bool own_windows;
 };
 
-/// Normalises the channels of a contiguous (batch, channels, inner) array: y = (x - mean) * rstd * weight + bias
-/// with one mean and rstd = 1 / sqrt(variance + eps) for each channel. `training`: they are computed, variance
-/// as the mean of (x - mean)^2, else mean and variance are read.
+/// Normalises the channels of a contiguous (batch, channels, inner) array: y = (x - mean) * rstd * weight +
+/// bias with one mean and rstd = 1 / sqrt(variance + eps) for each channel. `training`: they are computed,
+/// variance as the mean of (x - mean)^2, else mean and variance are read.
 struct BatchNormArgs {
   DType dtype;
   const void* in;
