@@ -21,6 +21,23 @@ thread_local int64_t current_sample = -1;
 
 void set_current_sample(int64_t index) { current_sample = index; }
 
+struct Monitor::State {
+  std::mutex mutex;
+  std::condition_variable changed;
+};
+Monitor::Monitor() : state_(std::make_shared<State>()) {}
+Monitor::~Monitor() = default;
+void Monitor::lock() { state_->mutex.lock(); }
+void Monitor::unlock() { state_->mutex.unlock(); }
+bool Monitor::wait(std::optional<std::chrono::steady_clock::time_point> deadline) {
+  std::unique_lock lock(state_->mutex, std::adopt_lock);
+  const bool in_time = !deadline || state_->changed.wait_until(lock, *deadline) == std::cv_status::no_timeout;
+  if (!deadline) state_->changed.wait(lock);
+  lock.release();
+  return in_time;
+}
+void Monitor::notify() { state_->changed.notify_one(); }
+
 Job::~Job() = default;
 
 struct JobQueue::State {

@@ -48,6 +48,24 @@ class TAPIR_API JobQueue {
   std::shared_ptr<State> state_;  // not shared: a std::unique_ptr costs the compiler four times as much
 };
 
+/// A mutex with a condition; a std::lock_guard locks it. Its headers stay in queue.cpp.
+class TAPIR_API Monitor {
+ public:
+  Monitor();
+  ~Monitor();
+  Monitor(const Monitor&) = delete;
+  Monitor& operator=(const Monitor&) = delete;
+  void lock();
+  void unlock();
+  /// With the lock held: waits for a notify(), at most until `deadline`. False where that has passed.
+  bool wait(std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt);
+  void notify();
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
 /// Throws WorkerException with the job's error.
 [[noreturn]] TAPIR_API void throw_worker_exception(const Job& job);
 

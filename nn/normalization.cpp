@@ -77,7 +77,10 @@ Tensor group_norm(const Tensor& input, const GroupNormFuncOptions& o) {
 Tensor normalize(const Tensor& input, const NormalizeFuncOptions& o) {
   CallSite site(TAPIR_HERE);
   input.layout_of().wrap_dim(o.dim(), "normalize");
-  return div(input, clamp_min(norm(input, Scalar(o.p()), o.dim(), true), Scalar(o.eps())));
+  const Tensor length = clamp_min(norm(input, Scalar(o.p()), o.dim(), true), Scalar(o.eps()));
+  if (!o.out()) return div(input, length);
+  Tensor out = *o.out();
+  return div_out(out, input, length);
 }
 }  // namespace functional
 

@@ -78,8 +78,9 @@ struct NormalizeFuncOptions {
   TAPIR_ARG(double, p) = 2;
   TAPIR_ARG(double, eps) = 1e-12;
   TAPIR_ARG(int64_t, dim) = 1;
+  TAPIR_ARG(std::optional<Tensor>, out) = std::nullopt;
 };
-/// x / max(|x|_p, eps) along dim.
+/// x / max(|x|_p, eps) along dim; into `out` where it is given.
 TAPIR_API Tensor normalize(const Tensor& input, const NormalizeFuncOptions& options = {});
 }  // namespace functional
 

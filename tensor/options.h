@@ -9,9 +9,15 @@
 
 namespace tapir {
 
-enum class Layout_ : int8_t { Strided };
+/// Sparse has a name only: a tensor of it is refused.
+enum class Layout_ : int8_t { Strided, Sparse };
 inline constexpr Layout_ kStrided = Layout_::Strided;
+inline constexpr Layout_ kSparse = Layout_::Sparse;
 enum class MemoryFormat : int8_t { Contiguous, Preserve, ChannelsLast, ChannelsLast3d };
+
+namespace detail {
+[[noreturn]] TAPIR_API TAPIR_COLD void layout_failure();
+}  // namespace detail
 
 using std::nullopt;
 using std::optional;
@@ -49,7 +55,11 @@ class TensorOptions {
     o.requires_grad_ = r;
     return o;
   }
-  [[nodiscard]] constexpr TensorOptions layout(Layout_) const { return *this; }
+  /// Throws ValueError for kSparse.
+  [[nodiscard]] constexpr TensorOptions layout(Layout_ layout) const {
+    if (layout != kStrided) detail::layout_failure();
+    return *this;
+  }
   [[nodiscard]] constexpr TensorOptions memory_format(MemoryFormat) const { return *this; }
 
   DType dtype() const { return has_dtype_ ? dtype_ : get_default_dtype(); }

@@ -86,13 +86,29 @@ class TAPIR_API __attribute__((aligned(64))) StorageImpl final : public RefCount
 };
 static_assert(sizeof(StorageImpl) == 64);
 
+/// Memory as libtorch programs see it, without owning it. The context is what a deleter is called with: the
+/// memory.
+class DataPtr {
+ public:
+  DataPtr() = default;
+  DataPtr(void* data, Device device) : data_(data), device_(device) {}
+  void* get() const { return data_; }
+  void* get_context() const { return data_; }
+  Device device() const { return device_; }
+  operator void*() const { return data_; }  // NOLINT
+
+ private:
+  void* data_ = nullptr;
+  Device device_ = kCPU;
+};
+
 /// A tensor's storage as libtorch programs see it.
 class Storage {
  public:
   Storage() = default;
   explicit Storage(Ref<StorageImpl> impl) : impl_(std::move(impl)) {}
   void* data() const { return impl_ ? impl_->data() : nullptr; }
-  void* data_ptr() const { return data(); }
+  DataPtr data_ptr() const { return {data(), device()}; }
   size_t nbytes() const { return impl_ ? impl_->nbytes() : 0; }
   Device device() const { return impl_ ? impl_->device() : Device(kCPU); }
   bool is_alias_of(const Storage& other) const { return impl_ == other.impl_; }

@@ -32,7 +32,10 @@ std::string stream_text(DType dtype) {
 }
 std::string stream_text(DeviceType type) { return type == kCUDA ? "cuda" : "cpu"; }
 std::string stream_text(Device device) { return device.str(); }
-std::string stream_text(Layout_) { return "Strided"; }
+void layout_failure() {
+  throw_error<ValueError>("TensorOptions: layout is Sparse, expected Strided; sparse tensors are not there");
+}
+std::string stream_text(Layout_ layout) { return layout == kStrided ? "Strided" : "Sparse"; }
 std::string stream_text(MemoryFormat format) {
   constexpr const char* kNames[] = {"Contiguous", "Preserve", "ChannelsLast", "ChannelsLast3d"};
   return kNames[static_cast<size_t>(format)];

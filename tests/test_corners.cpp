@@ -169,3 +169,8 @@ TEST_CASE("a dimension in braces is read while it lives") {
   nn::ConvTranspose1d up(nn::ConvTranspose1dOptions(1, 1, 3).stride(2));
   CHECK(up->forward(ones({1, 1, 4}), {10}).size(2) == 10);
 }
+
+TEST_CASE("sparse tensors are refused by name") {
+  CHECK_THROWS_AS(TensorOptions(kFloat32).layout(kSparse), ValueError);
+  CHECK(TensorOptions(kFloat32).layout(kStrided).layout() == kStrided);
+}

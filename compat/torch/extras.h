@@ -13,17 +13,26 @@
 
 // dtypes are values of one type: what libtorch calls caffe2::TypeMeta and c10::ScalarType.
 namespace caffe2 {
-struct TypeMeta {
+class TypeMeta {
+ public:
+  constexpr TypeMeta() = default;
+  constexpr TypeMeta(tapir::DType dtype) : dtype_(dtype) {}   // NOLINT
+  constexpr operator tapir::DType() const { return dtype_; }  // NOLINT
   template <class T>
-  static constexpr tapir::DType Make() {
+  static constexpr TypeMeta Make() {
     return tapir::dtype_of<T>;
   }
+  size_t itemsize() const { return tapir::item_size(dtype_); }
+  std::string name() const { return tapir::detail::stream_text(dtype_); }
+
+ private:
+  tapir::DType dtype_ = tapir::kFloat32;
 };
 }  // namespace caffe2
 
 namespace c10 {
-inline tapir::DType scalarTypeToTypeMeta(tapir::DType d) { return d; }
-inline tapir::DType typeMetaToScalarType(tapir::DType d) { return d; }
+inline caffe2::TypeMeta scalarTypeToTypeMeta(tapir::DType d) { return d; }
+inline tapir::DType typeMetaToScalarType(caffe2::TypeMeta d) { return d; }
 inline tapir::DType get_default_dtype_as_scalartype() { return tapir::get_default_dtype(); }
 inline tapir::DType promoteTypes(tapir::DType a, tapir::DType b) { return tapir::promote_types(a, b); }
 inline bool isFloatingType(tapir::DType d) { return tapir::is_floating_point(d); }
@@ -31,6 +40,14 @@ inline bool isIntegralType(tapir::DType d, bool include_bool) { return tapir::is
 inline bool isComplexType(tapir::DType) { return false; }
 template <class T>
 struct CppTypeToScalarType : std::integral_constant<tapir::DType, tapir::dtype_of<T>> {};
+/// The strings with `separator` between them.
+template <class Container>
+std::string Join(const std::string& separator, const Container& values) {
+  std::ostringstream text;
+  bool first = true;
+  for (const auto& value : values) text << (std::exchange(first, false) ? "" : separator) << value;
+  return text.str();
+}
 /// "Float", "Long", ...
 inline std::string toString(tapir::DType d) { return tapir::detail::stream_text(d); }
 }  // namespace c10
@@ -40,6 +57,7 @@ using c10::CppTypeToScalarType;
 using c10::isComplexType;
 using c10::isFloatingType;
 using c10::isIntegralType;
+using c10::Join;
 using c10::promoteTypes;
 using c10::scalarTypeToTypeMeta;
 using c10::toString;
@@ -95,6 +113,7 @@ using c10::get_default_dtype_as_scalartype;
 using c10::isComplexType;
 using c10::isFloatingType;
 using c10::isIntegralType;
+using c10::Join;
 using c10::promoteTypes;
 using c10::scalarTypeToTypeMeta;
 using c10::toString;
@@ -144,6 +163,10 @@ namespace at {
 using torch::utils::flatten_dense_tensors;
 using torch::utils::unflatten_dense_tensors;
 }  // namespace at
+
+// --- the queues between a loader and its workers ---
+
+#include "torch/data_queues.h"
 
 // --- scalar_t by dtype ---
 

@@ -11,6 +11,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 using torch::Tensor;
@@ -172,9 +173,58 @@ void containers_and_graphs() {
   EXPECT(torch::enumtype::get_enum_name(torch::enumtype::kBilinear()) == "kBilinear");
 }
 
+void queues() {
+  namespace detail = torch::data::detail;
+  struct Numbered {
+    size_t sequence_number;
+  };
+  detail::Queue<int> queue;
+  queue.push(1);
+  queue.push(2);
+  EXPECT(queue.pop() == 1 && queue.clear() == 1);
+  bool late = false;
+  try {
+    queue.pop(std::chrono::milliseconds(5));
+  } catch (const torch::Error&) {
+    late = true;
+  }
+  EXPECT(late);
+  detail::DataShuttle<int, Numbered> shuttle;
+  std::thread worker([&] {
+    for (int i = 0; i < 3; ++i) shuttle.push_result({2 - static_cast<size_t>(shuttle.pop_job())});
+  });
+  for (int i = 0; i < 3; ++i) shuttle.push_job(i);
+  detail::sequencers::OrderedSequencer<Numbered> ordered(3);
+  for (size_t i = 0; i < 3; ++i)
+    EXPECT(ordered.next([&] { return shuttle.pop_result(); })->sequence_number == i);
+  EXPECT(!ordered.next([&] { return shuttle.pop_result(); }));
+  worker.join();
+  shuttle.push_job(7);
+  shuttle.drain();
+  EXPECT(shuttle.in_flight_jobs() == 0);
+  detail::sequencers::NoSequencer<int> plain;
+  EXPECT(plain.next([] { return torch::optional<int>(4); }) == 4);
+}
+
+void odds() {
+  namespace F = torch::nn::functional;
+  const auto x = torch::ones({2, 2});
+  torch::Tensor out = torch::empty({2, 2});
+  F::normalize(x, F::NormalizeFuncOptions().out(out));
+  EXPECT(torch::allclose(out, x / std::sqrt(2.0)));
+  const torch::DataPtr& memory = x.storage().data_ptr();
+  EXPECT(memory.get() == x.data_ptr() && memory.get_context() != nullptr && memory.device().is_cpu());
+  EXPECT(torch::Join(", ", std::vector<int>{1, 2, 3}) == "1, 2, 3");
+  caffe2::TypeMeta type = torch::scalarTypeToTypeMeta(torch::kDouble);
+  EXPECT(torch::typeMetaToScalarType(type) == torch::kDouble && type.itemsize() == 8);
+  EXPECT(torch::dtype(torch::kFloat).layout(torch::kStrided).layout() != torch::kSparse);
+}
+
 }  // namespace
 
 int main() {
+  queues();
+  odds();
   switches();
   choices();
   support();
