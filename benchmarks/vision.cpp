@@ -46,8 +46,8 @@ void add(bench::Suite& suite, const char* name, std::vector<int64_t> sizes, F f)
 int main(int argc, char** argv) {
   namespace F = torch::nn::functional;
   bench::Suite suite(argc, argv);
-  torch::nn::BatchNorm2d norm(64);
-  add(suite, "vision/batch_norm", {16, 64, 56, 56}, [=](const torch::Tensor& x) mutable { return norm(x); });
+  const auto norm = std::make_shared<torch::nn::BatchNorm2dImpl>(torch::nn::BatchNorm2dOptions(64));
+  add(suite, "vision/batch_norm", {16, 64, 56, 56}, [=](const torch::Tensor& x) { return norm->forward(x); });
   add(suite, "vision/max_pool", {16, 64, 56, 56}, [](const torch::Tensor& x) {
     return torch::max_pool2d(x, {3, 3}, {2, 2}, {1, 1});
   });
