@@ -374,7 +374,7 @@ def figure_bytes(n):
 
 
 def figure_bar(bar):
-    return f"1/{1 / bar:.0f}" if bar <= 0.5 else f"{bar:.3g}"
+    return f"1/{1 / bar:.0f}" if abs(1 / bar - round(1 / bar)) < 1e-9 and bar < 1 else f"{bar:.3g}"
 
 
 def table(rows, busy):
