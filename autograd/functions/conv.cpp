@@ -3,6 +3,7 @@
 #include "tapir/autograd/functions/pointwise.h"
 #include "tapir/autograd/functions/reduce.h"
 #include "tapir/autograd/functions/shape.h"
+#include "tapir/autograd/functions/spatial.h"
 #include "tapir/autograd/functions/view.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/conv.h"
@@ -73,19 +74,6 @@ Tensor apply(Conv op, const char* label, const Tensor& first, const Tensor& seco
     node->shape = shape;
   }
   return y;
-}
-
-/// A number for each of `n` spatial dimensions, at least `least`.
-Dims numbers(const char* op, const char* what, IntArrayRef given, size_t n, int64_t least) {
-  TAPIR_CHECK_AS(ValueError, given.size() == n || given.size() == 1,
-                 "{}: {} is {}, expected one number or one for each of {} spatial dimensions", op, what,
-                 given, n);
-  Dims d = Dims::uninitialized(n);
-  for (size_t i = 0; i < n; ++i) {
-    d[i] = given[given.size() == 1 ? 0 : i];
-    TAPIR_CHECK_AS(ValueError, d[i] >= least, "{}: {} is {}, expected at least {}", op, what, given, least);
-  }
-  return d;
 }
 
 struct Options {

@@ -8,6 +8,7 @@
 #include "tapir/autograd/functions/create.h"
 #include "tapir/autograd/functions/index.h"
 #include "tapir/autograd/functions/scatter.h"
+#include "tapir/autograd/functions/spatial.h"
 #include "tapir/autograd/functions/view.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/copy.h"
@@ -17,19 +18,6 @@ namespace tapir {
 namespace {
 
 using raw::Band;
-
-/// A number for each of `n` spatial dimensions, at least `least`.
-Dims numbers(const char* op, const char* what, IntArrayRef given, size_t n, int64_t least) {
-  TAPIR_CHECK_AS(ValueError, given.size() == n || given.size() == 1,
-                 "{}: {} is {}, expected one number or one for each of {} spatial dimensions", op, what,
-                 given, n);
-  Dims d = Dims::uninitialized(n);
-  for (size_t i = 0; i < n; ++i) {
-    d[i] = given[given.size() == 1 ? 0 : i];
-    TAPIR_CHECK_AS(ValueError, d[i] >= least, "{}: {} is {}, expected at least {}", op, what, given, least);
-  }
-  return d;
-}
 
 void check_input(const char* op, const Tensor& x, size_t spatial) {
   const auto n = static_cast<int64_t>(spatial);
