@@ -14,7 +14,7 @@
 #include "tapir/tensor/cpu/kernels.h"
 #include "tapir/tensor/cpu/parallel.h"
 #include "tapir/tensor/cpu/rows-inl.h"
-#include "tapir/tensor/cpu/staging.h"
+#include "tapir/tensor/cpu/staged_norm.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tapir::cpu::rows::HWY_NAMESPACE {
@@ -205,41 +205,14 @@ HWY_EXPORT(batch_norm_backward_simd);
 }  // namespace rows
 
 void batch_norm(const BatchNormArgs& a) {
-  if (is_half(a.dtype)) {
-    const int64_t n = a.batch * a.channels * a.inner;
-    Staged in(a.in, a.dtype, n), weight(a.weight, a.dtype, a.channels), bias(a.bias, a.dtype, a.channels);
-    BatchNormArgs b = a;
-    b.dtype = kFloat32;
-    b.in = b.out = in.data();
-    b.weight = weight.data();
-    b.bias = bias.data();
-    batch_norm(b);
-    return in.write(a.out);
-  }
+  if (is_half(a.dtype)) return norm_in_float(a, a.batch * a.channels * a.inner, a.channels, batch_norm);
   using namespace rows;
   HWY_DYNAMIC_DISPATCH(batch_norm_simd)(a);
 }
 
 void batch_norm_backward(const BatchNormBackwardArgs& a) {
-  if (is_half(a.dtype)) {
-    const int64_t n = a.batch * a.channels * a.inner;
-    Staged grad(a.grad_out, a.dtype, n), in(a.in, a.dtype, n), weight(a.weight, a.dtype, a.channels),
-        dx(a.dtype, a.grad_in ? n : 0), dw(a.dtype, a.grad_weight ? a.channels : 0),
-        db(a.dtype, a.grad_bias ? a.channels : 0);
-    BatchNormBackwardArgs b = a;
-    b.dtype = kFloat32;
-    b.grad_out = grad.data();
-    b.in = in.data();
-    b.weight = weight.data();
-    b.grad_in = dx.data();
-    b.grad_weight = dw.data();
-    b.grad_bias = db.data();
-    batch_norm_backward(b);
-    if (a.grad_in) dx.write(a.grad_in);
-    if (a.grad_weight) dw.write(a.grad_weight);
-    if (a.grad_bias) db.write(a.grad_bias);
-    return;
-  }
+  if (is_half(a.dtype))
+    return norm_backward_in_float(a, a.batch * a.channels * a.inner, a.channels, batch_norm_backward);
   using namespace rows;
   HWY_DYNAMIC_DISPATCH(batch_norm_backward_simd)(a);
 }

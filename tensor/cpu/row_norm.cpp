@@ -15,7 +15,7 @@
 #include "tapir/tensor/cpu/kernels.h"
 #include "tapir/tensor/cpu/parallel.h"
 #include "tapir/tensor/cpu/rows-inl.h"
-#include "tapir/tensor/cpu/staging.h"
+#include "tapir/tensor/cpu/staged_norm.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tapir::cpu::rows::HWY_NAMESPACE {
@@ -203,18 +203,7 @@ HWY_EXPORT(row_norm_backward_simd);
 
 void row_norm(const RowNormArgs& a) {
   if (a.rows == 0 || a.n == 0) return;
-  if (is_half(a.dtype)) {
-    const int64_t entries = a.groups * a.n / a.inner;
-    Staged in(a.in, a.dtype, a.rows * a.n), weight(a.weight, a.dtype, entries),
-        bias(a.bias, a.dtype, entries);
-    RowNormArgs b = a;
-    b.dtype = kFloat32;
-    b.in = b.out = in.data();
-    b.weight = weight.data();
-    b.bias = bias.data();
-    row_norm(b);
-    return in.write(a.out);
-  }
+  if (is_half(a.dtype)) return norm_in_float(a, a.rows * a.n, a.groups * a.n / a.inner, row_norm);
   using namespace rows;
   HWY_DYNAMIC_DISPATCH(row_norm_simd)(a);
 }
@@ -226,24 +215,7 @@ void row_norm_backward(const RowNormBackwardArgs& a) {
       if (p) fill(p, a.dtype, entries, {0, 0});
     return;
   }
-  if (is_half(a.dtype)) {
-    Staged grad(a.grad_out, a.dtype, a.rows * a.n), in(a.in, a.dtype, a.rows * a.n),
-        weight(a.weight, a.dtype, entries), dx(a.dtype, a.grad_in ? a.rows * a.n : 0),
-        dw(a.dtype, a.grad_weight ? entries : 0), db(a.dtype, a.grad_bias ? entries : 0);
-    RowNormBackwardArgs b = a;
-    b.dtype = kFloat32;
-    b.grad_out = grad.data();
-    b.in = in.data();
-    b.weight = weight.data();
-    b.grad_in = dx.data();
-    b.grad_weight = dw.data();
-    b.grad_bias = db.data();
-    row_norm_backward(b);
-    if (a.grad_in) dx.write(a.grad_in);
-    if (a.grad_weight) dw.write(a.grad_weight);
-    if (a.grad_bias) db.write(a.grad_bias);
-    return;
-  }
+  if (is_half(a.dtype)) return norm_backward_in_float(a, a.rows * a.n, entries, row_norm_backward);
   using namespace rows;
   HWY_DYNAMIC_DISPATCH(row_norm_backward_simd)(a);
 }
