@@ -1,35 +1,25 @@
 // Interpolation: values and derivatives are PyTorch's for every mode; bad options get their error.
-#include "support/module_oracle.h"
+#include "support/pool_oracle.h"
 
 using namespace tapir;
 using nn_oracle::check_case;
 using nn_oracle::Inputs;
-using nn_oracle::wave;
+using pool_oracle::check_derivatives;
+using pool_oracle::input;
 
 namespace {
 
 const bool loaded = nn_oracle::load("pool.txt");
 
-Tensor input(size_t n) {
-  if (n == 1) return wave({2, 2, 11}, 1);
-  return n == 2 ? wave({1, 2, 7, 6}, 1) : wave({1, 1, 5, 6, 4}, 1);
-}
 using Sizes = std::vector<int64_t>;
 using Factors = std::vector<double>;
-
-void derivatives(const Tensor& x, const std::function<Tensor(const Tensor&)>& f) {
-  const Inputs in{x.clone().set_requires_grad(true)};
-  const auto g = [&](const Inputs& v) { return Inputs{f(v[0])}; };
-  CHECK(autograd::gradcheck(g, in));
-  CHECK(autograd::gradgradcheck(g, in));
-}
 
 }  // namespace
 
 TEST_CASE("interpolation is PyTorch's") {
   REQUIRE(loaded);
   for (const auto& [mode, n] : {std::pair{"linear", 1}, {"bilinear", 2}, {"bicubic", 2}, {"trilinear", 3}}) {
-    const Tensor x = input(static_cast<size_t>(n));
+    const Tensor x = input(n);
     const std::string name = std::string("interpolate.") + mode;
     for (const bool align : {false, true})
       for (const int64_t size : {3, 9})
@@ -40,19 +30,19 @@ TEST_CASE("interpolation is PyTorch's") {
       return interpolate(t, std::nullopt, Factors{1.7}, m, false);
     };
     check_case(name + ".factor", {x}, [&](Inputs& t) { return factor(t[0]); });
-    derivatives(x, factor);
+    check_derivatives(x, factor);
     check_case(name + ".recomputed", {x}, [&, m = mode](Inputs& t) {
       return interpolate(t[0], std::nullopt, Factors{1.7}, m, false, true);
     });
   }
   for (const char* mode : {"nearest", "nearest-exact", "area"})
-    for (const size_t n : {1, 2, 3}) {
+    for (const int n : {1, 2, 3}) {
       const std::string name = std::string("interpolate.") + mode, s = std::to_string(n);
       check_case(name + ".smaller" + s, {input(n)},
                  [&](Inputs& t) { return interpolate(t[0], Sizes{3}, std::nullopt, mode); });
       const auto factor = [&](const Tensor& t) { return interpolate(t, std::nullopt, Factors{1.6}, mode); };
       check_case(name + ".factor" + s, {input(n)}, [&](Inputs& t) { return factor(t[0]); });
-      derivatives(input(n), factor);
+      check_derivatives(input(n), factor);
     }
 }
 

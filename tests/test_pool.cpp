@@ -1,22 +1,19 @@
 // Pooling: values, indices and derivatives are PyTorch's, in every dtype; bad sizes get their error.
 #include <sstream>
 
-#include "support/module_oracle.h"
+#include "support/pool_oracle.h"
 
 using namespace tapir;
 using nn_oracle::check;
 using nn_oracle::check_case;
 using nn_oracle::Inputs;
 using nn_oracle::wave;
+using pool_oracle::check_derivatives;
+using pool_oracle::input;
 
 namespace {
 
 const bool loaded = nn_oracle::load("pool.txt");
-
-Tensor input(int n) {
-  if (n == 1) return wave({2, 2, 11}, 1);
-  return n == 2 ? wave({1, 2, 7, 6}, 1) : wave({1, 1, 5, 6, 4}, 1);
-}
 
 /// The ops of n spatial dimensions, by one name.
 struct Pools {
@@ -41,13 +38,6 @@ struct Pools {
   }
 };
 
-void derivatives(const Tensor& x, const std::function<Tensor(const Tensor&)>& f) {
-  const Inputs in{x.clone().set_requires_grad(true)};
-  const auto g = [&](const Inputs& v) { return Inputs{f(v[0])}; };
-  CHECK(autograd::gradcheck(g, in));
-  CHECK(autograd::gradgradcheck(g, in));
-}
-
 }  // namespace
 
 TEST_CASE("pooling is PyTorch's in one, two and three dimensions") {
@@ -67,7 +57,7 @@ TEST_CASE("pooling is PyTorch's in one, two and three dimensions") {
         {"adaptive_max", [&](const Tensor& t) { return std::get<0>(p.adaptive_max(t, 3)); }}};
     for (const auto& [name, f] : cases) {
       check_case(name + s, {x}, [&](Inputs& in) { return f(in[0]); });
-      derivatives(x, f);
+      check_derivatives(x, f);
       for (const auto& [dtype, tolerance] : {std::pair{kFloat32, 1e-6}, {kFloat16, 2e-3}, {kBFloat16, 2e-2}})
         check(name + s, f(x.to(dtype)).to(kFloat64), tolerance);
       // One sample without a batch, and strides.
