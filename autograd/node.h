@@ -312,6 +312,7 @@ namespace detail {
 /// Brings the slot of a view up to date after its base was changed in place.
 TAPIR_API void refresh_view(const TensorImpl& view);
 TAPIR_API void check_inplace_slow(const Tensor& t, const char* op);
+[[noreturn]] TAPIR_API TAPIR_COLD void undefined_inplace_failure(const char* op);
 }  // namespace detail
 
 /// The slot of a tensor, current; null where it has no history.
@@ -405,8 +406,10 @@ TAPIR_ALWAYS_INLINE N* record(const void* site, const Tensor& output, const T&..
   return node;
 }
 
-/// Refuses an in-place change of a leaf that requires a gradient, or of a view of one, while recording.
+/// Refuses an in-place change of no tensor, and while recording of a leaf that requires a gradient or of a
+/// view of one.
 TAPIR_ALWAYS_INLINE void check_inplace(const Tensor& t, const char* op) {
+  if (TAPIR_UNLIKELY(!t.impl())) detail::undefined_inplace_failure(op);
   if (GradMode::is_enabled() &&
       (requires_grad(t) || (TAPIR_UNLIKELY(t.impl()->base) && requires_grad(*t.impl()->base))))
     detail::check_inplace_slow(t, op);

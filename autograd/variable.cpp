@@ -161,15 +161,15 @@ Tensor Tensor::detach() const {
   return t;
 }
 
-Tensor& Tensor::detach_() {
+Tensor& Tensor::detach_() const {
   TAPIR_CHECK_AS(AutogradError, !checked().base, "detach_: the tensor is a view; use detach() instead");
-  if (LeafNode* leaf = leaf_of(*this)) {
+  if (LeafNode* leaf = leaf_of(self())) {
     leaf->requires_grad = false;
-    return *this;
+    return self();
   }
   impl_->autograd.reset();
   impl_->output_nr = 0;
-  return *this;
+  return self();
 }
 
 Tensor Tensor::data() const {
@@ -289,6 +289,13 @@ void detail::refresh_view(const TensorImpl& v) {
   if (!edge.is_valid()) return;
   const Tensor self(Ref<TensorImpl>::share(&view));
   record_strided_view(self, base);
+}
+
+void detail::undefined_inplace_failure(const char* op) {
+  throw_error<ValueError>(
+      "{}: the tensor is undefined (default-constructed, or a grad() that there is not yet); expected one to "
+      "change",
+      op);
 }
 
 void detail::check_inplace_slow(const Tensor& t, const char* op) {

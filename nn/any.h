@@ -83,7 +83,12 @@ class AnyModule {
   AnyModule() = default;
   template <class M>
   requires std::is_base_of_v<Module, M>
-  explicit AnyModule(std::shared_ptr<M> module) : content_(make(std::move(module), &M::forward)) {}
+  explicit AnyModule(std::shared_ptr<M> module) {
+    if constexpr (requires { M::whole_forward(); })
+      content_ = make(std::move(module), M::whole_forward());
+    else
+      content_ = make(std::move(module), &M::forward);
+  }
   template <class M>
   requires std::is_base_of_v<Module, std::decay_t<M>>
   explicit AnyModule(M&& module) : AnyModule(std::make_shared<std::decay_t<M>>(std::forward<M>(module))) {}

@@ -6,6 +6,7 @@
 
 #include "tapir/autograd/functions/conv.h"
 #include "tapir/autograd/functions/shape.h"
+#include "tapir/nn/any.h"
 #include "tapir/nn/functional.h"
 #include "tapir/nn/init.h"
 #include "tapir/tensor/error_format.h"
@@ -180,6 +181,11 @@ void ConvTransposeNdImpl<D, Derived>::pretty_print(std::ostream& stream) const {
   if (!(options.output_padding() == ExpandingArray<D>(0)))
     print(stream, "output_padding", options.output_padding());
   print_end<D>(stream, options);
+}
+
+template <size_t D, class Derived>
+std::vector<std::pair<size_t, AnyValue>> ConvTransposeNdImpl<D, Derived>::forward_default_args_() {
+  return {{1, AnyValue(OptionalIntArrayRef())}};
 }
 
 template <size_t D, class Derived>

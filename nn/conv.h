@@ -104,6 +104,7 @@ class TAPIR_API ConvTransposeNdImpl : public Cloneable<Derived> {
   /// With output_size (the spatial sizes, or all of the output's), that size among those that the options
   /// leave open; options.output_padding is not looked at then. Throws ValueError for a size that cannot be.
   Tensor forward(const Tensor& input, OptionalIntArrayRef output_size = std::nullopt);
+  static std::vector<std::pair<size_t, AnyValue>> forward_default_args_();
   ConvTransposeOptions<D> options;
   Tensor weight, bias;
 };

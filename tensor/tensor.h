@@ -118,6 +118,18 @@ class TAPIR_API Tensor {
   bool is_cuda() const { return device().is_cuda(); }
   bool is_floating_point() const { return tapir::is_floating_point(dtype()); }
   bool is_complex() const { return false; }
+  /// What there is none of in Tapir (a sparse embedding's gradient is dense to whoever looks at it).
+  bool is_sparse() const { return false; }
+  bool is_quantized() const { return false; }
+  bool is_meta() const { return false; }
+  bool is_conj() const { return false; }
+  bool is_neg() const { return false; }
+  Tensor conj() const { return *this; }
+  Tensor resolve_conj() const { return *this; }
+  Tensor resolve_neg() const { return *this; }
+  /// Host memory is never page-locked: the tensor itself.
+  bool is_pinned() const { return false; }
+  Tensor pin_memory() const { return *this; }
   bool is_signed() const { return tapir::is_signed(dtype()); }
   TensorOptions options() const { return TensorOptions(dtype()).device(device()); }
   Storage storage() const { return Storage(checked().storage); }
@@ -182,7 +194,7 @@ class TAPIR_API Tensor {
   Tensor detach() const;
   /// Cuts this tensor itself from the graph; a leaf no longer requires a gradient. Throws AutogradError for a
   /// view.
-  Tensor& detach_();
+  Tensor& detach_() const;
   /// The same memory outside autograd: changes through it are not counted.
   Tensor data() const;
   Tensor tensor_data() const { return data(); }
@@ -214,99 +226,99 @@ class TAPIR_API Tensor {
   // --- values: what the op's declaration in autograd/functions/ documents ---
 #define TAPIR_UNARY(name, ...)             \
   TAPIR_ALWAYS_INLINE Tensor name() const; \
-  TAPIR_ALWAYS_INLINE Tensor& name##_();
+  TAPIR_ALWAYS_INLINE Tensor& name##_() const;
 #define TAPIR_PREDICATE(name, ...) TAPIR_ALWAYS_INLINE Tensor name() const;
-#define TAPIR_BINARY(name, ...)                               \
-  TAPIR_ALWAYS_INLINE Tensor name(const Tensor& other) const; \
-  TAPIR_ALWAYS_INLINE Tensor name(const Scalar& other) const; \
-  TAPIR_ALWAYS_INLINE Tensor& name##_(const Tensor& other);   \
-  TAPIR_ALWAYS_INLINE Tensor& name##_(const Scalar& other);
+#define TAPIR_BINARY(name, ...)                                   \
+  TAPIR_ALWAYS_INLINE Tensor name(const Tensor& other) const;     \
+  TAPIR_ALWAYS_INLINE Tensor name(const Scalar& other) const;     \
+  TAPIR_ALWAYS_INLINE Tensor& name##_(const Tensor& other) const; \
+  TAPIR_ALWAYS_INLINE Tensor& name##_(const Scalar& other) const;
 #include "tapir/tensor/pointwise.def"
 #define TAPIR_UNARY_ALIAS(alias, name)      \
   TAPIR_ALWAYS_INLINE Tensor alias() const; \
-  TAPIR_ALWAYS_INLINE Tensor& alias##_();
-#define TAPIR_BINARY_ALIAS(alias, name)                        \
-  TAPIR_ALWAYS_INLINE Tensor alias(const Tensor& other) const; \
-  TAPIR_ALWAYS_INLINE Tensor alias(const Scalar& other) const; \
-  TAPIR_ALWAYS_INLINE Tensor& alias##_(const Tensor& other);   \
-  TAPIR_ALWAYS_INLINE Tensor& alias##_(const Scalar& other);
+  TAPIR_ALWAYS_INLINE Tensor& alias##_() const;
+#define TAPIR_BINARY_ALIAS(alias, name)                            \
+  TAPIR_ALWAYS_INLINE Tensor alias(const Tensor& other) const;     \
+  TAPIR_ALWAYS_INLINE Tensor alias(const Scalar& other) const;     \
+  TAPIR_ALWAYS_INLINE Tensor& alias##_(const Tensor& other) const; \
+  TAPIR_ALWAYS_INLINE Tensor& alias##_(const Scalar& other) const;
 #include "tapir/tensor/pointwise_aliases.def"
 
   // arithmetic with scaling, powers, comparison with bounds
 #define TAPIR_METHOD TAPIR_ALWAYS_INLINE
   TAPIR_METHOD Tensor add(const Tensor& other, const Scalar& alpha = 1) const;
   TAPIR_METHOD Tensor add(const Scalar& other, const Scalar& alpha = 1) const;
-  TAPIR_METHOD Tensor& add_(const Tensor& other, const Scalar& alpha = 1);
-  TAPIR_METHOD Tensor& add_(const Scalar& other, const Scalar& alpha = 1);
+  TAPIR_METHOD Tensor& add_(const Tensor& other, const Scalar& alpha = 1) const;
+  TAPIR_METHOD Tensor& add_(const Scalar& other, const Scalar& alpha = 1) const;
   TAPIR_METHOD Tensor sub(const Tensor& other, const Scalar& alpha = 1) const;
   TAPIR_METHOD Tensor sub(const Scalar& other, const Scalar& alpha = 1) const;
-  TAPIR_METHOD Tensor& sub_(const Tensor& other, const Scalar& alpha = 1);
-  TAPIR_METHOD Tensor& sub_(const Scalar& other, const Scalar& alpha = 1);
+  TAPIR_METHOD Tensor& sub_(const Tensor& other, const Scalar& alpha = 1) const;
+  TAPIR_METHOD Tensor& sub_(const Scalar& other, const Scalar& alpha = 1) const;
   Tensor clamp(const std::optional<Scalar>& min, const std::optional<Scalar>& max = std::nullopt) const;
-  Tensor& clamp_(const std::optional<Scalar>& min, const std::optional<Scalar>& max = std::nullopt);
+  Tensor& clamp_(const std::optional<Scalar>& min, const std::optional<Scalar>& max = std::nullopt) const;
   Tensor clamp_min(const Scalar& min) const;
   Tensor clamp_max(const Scalar& max) const;
   Tensor clamp(std::nullopt_t, const std::optional<Scalar>& max = std::nullopt) const;
-  Tensor& clamp_(std::nullopt_t, const std::optional<Scalar>& max = std::nullopt);
+  Tensor& clamp_(std::nullopt_t, const std::optional<Scalar>& max = std::nullopt) const;
   Tensor clamp(const std::optional<Tensor>& min, const std::optional<Tensor>& max = std::nullopt) const;
-  Tensor& clamp_(const std::optional<Tensor>& min, const std::optional<Tensor>& max = std::nullopt);
+  Tensor& clamp_(const std::optional<Tensor>& min, const std::optional<Tensor>& max = std::nullopt) const;
   Tensor clip(const std::optional<Scalar>& min, const std::optional<Scalar>& max = std::nullopt) const;
-  Tensor& clip_(const std::optional<Scalar>& min, const std::optional<Scalar>& max = std::nullopt);
+  Tensor& clip_(const std::optional<Scalar>& min, const std::optional<Scalar>& max = std::nullopt) const;
   Tensor clip(const std::optional<Tensor>& min, const std::optional<Tensor>& max = std::nullopt) const;
-  Tensor& clip_(const std::optional<Tensor>& min, const std::optional<Tensor>& max = std::nullopt);
-  Tensor& clamp_min_(const Scalar& min);
-  Tensor& clamp_max_(const Scalar& max);
+  Tensor& clip_(const std::optional<Tensor>& min, const std::optional<Tensor>& max = std::nullopt) const;
+  Tensor& clamp_min_(const Scalar& min) const;
+  Tensor& clamp_max_(const Scalar& max) const;
   Tensor clamp_min(const Tensor& min) const;
   Tensor clamp_max(const Tensor& max) const;
-  Tensor& clamp_min_(const Tensor& min);
-  Tensor& clamp_max_(const Tensor& max);
+  Tensor& clamp_min_(const Tensor& min) const;
+  Tensor& clamp_max_(const Tensor& max) const;
   Tensor nan_to_num(std::optional<double> nan = std::nullopt, std::optional<double> posinf = std::nullopt,
                     std::optional<double> neginf = std::nullopt) const;
   Tensor& nan_to_num_(std::optional<double> nan = std::nullopt, std::optional<double> posinf = std::nullopt,
-                      std::optional<double> neginf = std::nullopt);
+                      std::optional<double> neginf = std::nullopt) const;
   Tensor subtract(const Tensor& other, const Scalar& alpha = 1) const;
   Tensor subtract(const Scalar& other, const Scalar& alpha = 1) const;
-  Tensor& subtract_(const Tensor& other, const Scalar& alpha = 1);
-  Tensor& subtract_(const Scalar& other, const Scalar& alpha = 1);
+  Tensor& subtract_(const Tensor& other, const Scalar& alpha = 1) const;
+  Tensor& subtract_(const Scalar& other, const Scalar& alpha = 1) const;
   Tensor rsub(const Tensor& other, const Scalar& alpha = 1) const;
   Tensor rsub(const Scalar& other, const Scalar& alpha = 1) const;
   Tensor positive() const;
   Tensor div(const Tensor& other, std::optional<std::string_view> rounding_mode) const;
   Tensor div(const Scalar& other, std::optional<std::string_view> rounding_mode) const;
-  Tensor& div_(const Tensor& other, std::optional<std::string_view> rounding_mode);
-  Tensor& div_(const Scalar& other, std::optional<std::string_view> rounding_mode);
-  Tensor& divide_(const Tensor& other, std::optional<std::string_view> rounding_mode);
-  Tensor& divide_(const Scalar& other, std::optional<std::string_view> rounding_mode);
+  Tensor& div_(const Tensor& other, std::optional<std::string_view> rounding_mode) const;
+  Tensor& div_(const Scalar& other, std::optional<std::string_view> rounding_mode) const;
+  Tensor& divide_(const Tensor& other, std::optional<std::string_view> rounding_mode) const;
+  Tensor& divide_(const Scalar& other, std::optional<std::string_view> rounding_mode) const;
   Tensor divide(const Tensor& other, std::optional<std::string_view> rounding_mode) const;
   Tensor divide(const Scalar& other, std::optional<std::string_view> rounding_mode) const;
   Tensor round(int64_t decimals) const;
-  Tensor& round_(int64_t decimals);
+  Tensor& round_(int64_t decimals) const;
   Tensor logit(std::optional<double> eps) const;
-  Tensor& logit_(std::optional<double> eps);
+  Tensor& logit_(std::optional<double> eps) const;
   Tensor ldexp(const Tensor& other) const;
-  Tensor& ldexp_(const Tensor& other);
+  Tensor& ldexp_(const Tensor& other) const;
   Tensor float_power(const Tensor& exponent) const;
   Tensor float_power(const Scalar& exponent) const;
-  Tensor& float_power_(const Tensor& exponent);
-  Tensor& float_power_(const Scalar& exponent);
+  Tensor& float_power_(const Tensor& exponent) const;
+  Tensor& float_power_(const Scalar& exponent) const;
   Tensor polygamma(int64_t n) const;
-  Tensor& polygamma_(int64_t n);
+  Tensor& polygamma_(int64_t n) const;
   Tensor mvlgamma(int64_t p) const;
-  Tensor& mvlgamma_(int64_t p);
+  Tensor& mvlgamma_(int64_t p) const;
   std::tuple<Tensor, Tensor> frexp() const;
   Tensor angle() const;
   TAPIR_METHOD Tensor where(const Tensor& condition, const Tensor& other) const;
   TAPIR_METHOD Tensor where(const Tensor& condition, const Scalar& other) const;
   TAPIR_METHOD Tensor lerp(const Tensor& end, const Scalar& weight) const;
   TAPIR_METHOD Tensor lerp(const Tensor& end, const Tensor& weight) const;
-  Tensor& lerp_(const Tensor& end, const Scalar& weight);
-  Tensor& lerp_(const Tensor& end, const Tensor& weight);
+  Tensor& lerp_(const Tensor& end, const Scalar& weight) const;
+  Tensor& lerp_(const Tensor& end, const Tensor& weight) const;
   TAPIR_METHOD Tensor addcmul(const Tensor& a, const Tensor& b, const Scalar& value = 1) const;
-  Tensor& addcmul_(const Tensor& a, const Tensor& b, const Scalar& value = 1);
+  Tensor& addcmul_(const Tensor& a, const Tensor& b, const Scalar& value = 1) const;
   TAPIR_METHOD Tensor addcdiv(const Tensor& a, const Tensor& b, const Scalar& value = 1) const;
-  Tensor& addcdiv_(const Tensor& a, const Tensor& b, const Scalar& value = 1);
+  Tensor& addcdiv_(const Tensor& a, const Tensor& b, const Scalar& value = 1) const;
   TAPIR_METHOD Tensor masked_fill(const Tensor& mask, const Scalar& value) const;
-  Tensor& masked_fill_(const Tensor& mask, const Scalar& value);
+  Tensor& masked_fill_(const Tensor& mask, const Scalar& value) const;
   TAPIR_METHOD bool equal(const Tensor& other) const;
   TAPIR_METHOD Tensor isclose(const Tensor& other, double rtol = 1e-5, double atol = 1e-8,
                               bool equal_nan = false) const;
@@ -347,14 +359,14 @@ class TAPIR_API Tensor {
   TAPIR_METHOD Tensor name(const Tensor& a, const Tensor& b, const Scalar& beta = 1,     \
                            const Scalar& alpha = 1) const;                               \
   TAPIR_METHOD Tensor& name##_(const Tensor& a, const Tensor& b, const Scalar& beta = 1, \
-                               const Scalar& alpha = 1);
+                               const Scalar& alpha = 1) const;
   TAPIR_ADD_PRODUCT(addmv)
   TAPIR_ADD_PRODUCT(addr)
   TAPIR_ADD_PRODUCT(baddbmm)
   TAPIR_ADD_PRODUCT(addbmm)
 #undef TAPIR_ADD_PRODUCT
   TAPIR_METHOD Tensor& addmm_(const Tensor& a, const Tensor& b, const Scalar& beta = 1,
-                              const Scalar& alpha = 1);
+                              const Scalar& alpha = 1) const;
   TAPIR_METHOD Tensor outer(const Tensor& other) const;
   TAPIR_METHOD Tensor ger(const Tensor& other) const;
   TAPIR_METHOD Tensor inner(const Tensor& other) const;
@@ -413,11 +425,11 @@ class TAPIR_API Tensor {
   TAPIR_METHOD Tensor index(ArrayRef<TensorIndex> indices) const;
   TAPIR_METHOD Tensor index(std::initializer_list<TensorIndex> indices) const;
   TAPIR_METHOD Tensor& index_put_(ArrayRef<TensorIndex> indices, const Tensor& values,
-                                  bool accumulate = false);
-  TAPIR_METHOD Tensor& index_put_(ArrayRef<TensorIndex> indices, const Scalar& value);
+                                  bool accumulate = false) const;
+  TAPIR_METHOD Tensor& index_put_(ArrayRef<TensorIndex> indices, const Scalar& value) const;
   TAPIR_METHOD Tensor& index_put_(std::initializer_list<TensorIndex> indices, const Tensor& values,
-                                  bool accumulate = false);
-  TAPIR_METHOD Tensor& index_put_(std::initializer_list<TensorIndex> indices, const Scalar& value);
+                                  bool accumulate = false) const;
+  TAPIR_METHOD Tensor& index_put_(std::initializer_list<TensorIndex> indices, const Scalar& value) const;
 
   // indexing along a dimension
   TAPIR_METHOD Tensor index_select(int64_t dim, const Tensor& index) const;
@@ -427,10 +439,10 @@ class TAPIR_API Tensor {
   // copies, casts, filling
   TAPIR_METHOD Tensor clone(std::optional<MemoryFormat> format = std::nullopt) const;
   TAPIR_METHOD Tensor contiguous(MemoryFormat format = MemoryFormat::Contiguous) const;
-  TAPIR_METHOD Tensor& copy_(const Tensor& source, bool non_blocking = false);
-  TAPIR_METHOD Tensor& zero_();
-  TAPIR_METHOD Tensor& fill_(const Scalar& value);
-  TAPIR_METHOD Tensor& fill_(const Tensor& value);
+  TAPIR_METHOD Tensor& copy_(const Tensor& source, bool non_blocking = false) const;
+  TAPIR_METHOD Tensor& zero_() const;
+  TAPIR_METHOD Tensor& fill_(const Scalar& value) const;
+  TAPIR_METHOD Tensor& fill_(const Tensor& value) const;
   TAPIR_METHOD Tensor to(DType dtype, bool non_blocking = false, bool copy = false) const;
   TAPIR_METHOD Tensor to(Device device, bool non_blocking = false, bool copy = false) const;
   TAPIR_METHOD Tensor to(DeviceType device, bool non_blocking = false, bool copy = false) const;
@@ -444,14 +456,15 @@ class TAPIR_API Tensor {
 
   // random filling, from the device's default generator where none is given
   TAPIR_METHOD Tensor& uniform_(double from = 0, double to = 1,
-                                std::optional<Generator> generator = std::nullopt);
+                                std::optional<Generator> generator = std::nullopt) const;
   TAPIR_METHOD Tensor& normal_(double mean = 0, double std = 1,
-                               std::optional<Generator> generator = std::nullopt);
-  TAPIR_METHOD Tensor& bernoulli_(double p = 0.5, std::optional<Generator> generator = std::nullopt);
-  TAPIR_METHOD Tensor& bernoulli_(const Tensor& p, std::optional<Generator> generator = std::nullopt);
-  TAPIR_METHOD Tensor& random_(std::optional<Generator> generator = std::nullopt);
-  TAPIR_METHOD Tensor& random_(int64_t to, std::optional<Generator> generator = std::nullopt);
-  TAPIR_METHOD Tensor& random_(int64_t from, int64_t to, std::optional<Generator> generator = std::nullopt);
+                               std::optional<Generator> generator = std::nullopt) const;
+  TAPIR_METHOD Tensor& bernoulli_(double p = 0.5, std::optional<Generator> generator = std::nullopt) const;
+  TAPIR_METHOD Tensor& bernoulli_(const Tensor& p, std::optional<Generator> generator = std::nullopt) const;
+  TAPIR_METHOD Tensor& random_(std::optional<Generator> generator = std::nullopt) const;
+  TAPIR_METHOD Tensor& random_(int64_t to, std::optional<Generator> generator = std::nullopt) const;
+  TAPIR_METHOD Tensor& random_(int64_t from, int64_t to,
+                               std::optional<Generator> generator = std::nullopt) const;
 
   TAPIR_METHOD Tensor operator-() const;
   TAPIR_METHOD Tensor& operator+=(const Tensor& other);
@@ -481,42 +494,42 @@ class TAPIR_API Tensor {
   Tensor scatter(int64_t dim, const Tensor& index, const Scalar& value) const;
   Tensor scatter(int64_t dim, const Tensor& index, const Tensor& src, std::string_view reduce) const;
   Tensor scatter(int64_t dim, const Tensor& index, const Scalar& value, std::string_view reduce) const;
-  Tensor& scatter_(int64_t dim, const Tensor& index, const Tensor& src);
-  Tensor& scatter_(int64_t dim, const Tensor& index, const Scalar& value);
-  Tensor& scatter_(int64_t dim, const Tensor& index, const Tensor& src, std::string_view reduce);
-  Tensor& scatter_(int64_t dim, const Tensor& index, const Scalar& value, std::string_view reduce);
+  Tensor& scatter_(int64_t dim, const Tensor& index, const Tensor& src) const;
+  Tensor& scatter_(int64_t dim, const Tensor& index, const Scalar& value) const;
+  Tensor& scatter_(int64_t dim, const Tensor& index, const Tensor& src, std::string_view reduce) const;
+  Tensor& scatter_(int64_t dim, const Tensor& index, const Scalar& value, std::string_view reduce) const;
   Tensor scatter_add(int64_t dim, const Tensor& index, const Tensor& src) const;
-  Tensor& scatter_add_(int64_t dim, const Tensor& index, const Tensor& src);
+  Tensor& scatter_add_(int64_t dim, const Tensor& index, const Tensor& src) const;
   Tensor scatter_reduce(int64_t dim, const Tensor& index, const Tensor& src, std::string_view reduce,
                         bool include_self = true) const;
   Tensor& scatter_reduce_(int64_t dim, const Tensor& index, const Tensor& src, std::string_view reduce,
-                          bool include_self = true);
+                          bool include_self = true) const;
   Tensor take_along_dim(const Tensor& indices, std::optional<int64_t> dim = std::nullopt) const;
   Tensor index_add(int64_t dim, const Tensor& index, const Tensor& source, const Scalar& alpha = 1) const;
-  Tensor& index_add_(int64_t dim, const Tensor& index, const Tensor& source, const Scalar& alpha = 1);
+  Tensor& index_add_(int64_t dim, const Tensor& index, const Tensor& source, const Scalar& alpha = 1) const;
   Tensor index_copy(int64_t dim, const Tensor& index, const Tensor& source) const;
-  Tensor& index_copy_(int64_t dim, const Tensor& index, const Tensor& source);
+  Tensor& index_copy_(int64_t dim, const Tensor& index, const Tensor& source) const;
   Tensor index_fill(int64_t dim, const Tensor& index, const Scalar& value) const;
-  Tensor& index_fill_(int64_t dim, const Tensor& index, const Scalar& value);
+  Tensor& index_fill_(int64_t dim, const Tensor& index, const Scalar& value) const;
   Tensor index_fill(int64_t dim, const Tensor& index, const Tensor& value) const;
-  Tensor& index_fill_(int64_t dim, const Tensor& index, const Tensor& value);
+  Tensor& index_fill_(int64_t dim, const Tensor& index, const Tensor& value) const;
   Tensor take(const Tensor& index) const;
   Tensor put(const Tensor& index, const Tensor& source, bool accumulate = false) const;
-  Tensor& put_(const Tensor& index, const Tensor& source, bool accumulate = false);
+  Tensor& put_(const Tensor& index, const Tensor& source, bool accumulate = false) const;
   Tensor masked_fill(const Tensor& mask, const Tensor& value) const;
-  Tensor& masked_fill_(const Tensor& mask, const Tensor& value);
+  Tensor& masked_fill_(const Tensor& mask, const Tensor& value) const;
   Tensor masked_select(const Tensor& mask) const;
   Tensor masked_scatter(const Tensor& mask, const Tensor& source) const;
-  Tensor& masked_scatter_(const Tensor& mask, const Tensor& source);
+  Tensor& masked_scatter_(const Tensor& mask, const Tensor& source) const;
   Tensor nonzero() const;
   std::vector<Tensor> nonzero_numpy() const;
   Tensor argwhere() const;
 
   // running reductions
   Tensor cumsum(int64_t dim, std::optional<DType> dtype = std::nullopt) const;
-  Tensor& cumsum_(int64_t dim, std::optional<DType> dtype = std::nullopt);
+  Tensor& cumsum_(int64_t dim, std::optional<DType> dtype = std::nullopt) const;
   Tensor cumprod(int64_t dim, std::optional<DType> dtype = std::nullopt) const;
-  Tensor& cumprod_(int64_t dim, std::optional<DType> dtype = std::nullopt);
+  Tensor& cumprod_(int64_t dim, std::optional<DType> dtype = std::nullopt) const;
   std::tuple<Tensor, Tensor> cummax(int64_t dim) const;
   std::tuple<Tensor, Tensor> cummin(int64_t dim) const;
   Tensor logcumsumexp(int64_t dim) const;
@@ -591,9 +604,9 @@ class TAPIR_API Tensor {
   Tensor repeat_interleave(int64_t repeats, std::optional<int64_t> dim = std::nullopt,
                            std::optional<int64_t> output_size = std::nullopt) const;
   Tensor tril(int64_t diagonal = 0) const;
-  Tensor& tril_(int64_t diagonal = 0);
+  Tensor& tril_(int64_t diagonal = 0) const;
   Tensor triu(int64_t diagonal = 0) const;
-  Tensor& triu_(int64_t diagonal = 0);
+  Tensor& triu_(int64_t diagonal = 0) const;
   Tensor diag(int64_t diagonal = 0) const;
   Tensor diagflat(int64_t offset = 0) const;
   Tensor diag_embed(int64_t offset = 0, int64_t dim1 = -2, int64_t dim2 = -1) const;
@@ -617,25 +630,27 @@ class TAPIR_API Tensor {
   Tensor ravel() const;
 
   // further distributions
-  Tensor& exponential_(double lambda = 1, std::optional<Generator> generator = std::nullopt);
-  Tensor& geometric_(double p, std::optional<Generator> generator = std::nullopt);
-  Tensor& cauchy_(double median = 0, double sigma = 1, std::optional<Generator> generator = std::nullopt);
-  Tensor& log_normal_(double mean = 1, double std = 2, std::optional<Generator> generator = std::nullopt);
+  Tensor& exponential_(double lambda = 1, std::optional<Generator> generator = std::nullopt) const;
+  Tensor& geometric_(double p, std::optional<Generator> generator = std::nullopt) const;
+  Tensor& cauchy_(double median = 0, double sigma = 1,
+                  std::optional<Generator> generator = std::nullopt) const;
+  Tensor& log_normal_(double mean = 1, double std = 2,
+                      std::optional<Generator> generator = std::nullopt) const;
   Tensor bernoulli(std::optional<Generator> generator = std::nullopt) const;
   Tensor bernoulli(double p, std::optional<Generator> generator = std::nullopt) const;
   Tensor multinomial(int64_t num_samples, bool replacement = false,
                      std::optional<Generator> generator = std::nullopt) const;
 
   // another layout for this tensor itself, whose memory stays (autograd/functions/restride.cpp)
-  Tensor& transpose_(int64_t d0, int64_t d1);
-  Tensor& t_();
-  Tensor& swapaxes_(int64_t axis0, int64_t axis1);
-  Tensor& swapdims_(int64_t dim0, int64_t dim1);
-  Tensor& squeeze_();
-  Tensor& squeeze_(int64_t dim);
-  Tensor& unsqueeze_(int64_t dim);
+  Tensor& transpose_(int64_t d0, int64_t d1) const;
+  Tensor& t_() const;
+  Tensor& swapaxes_(int64_t axis0, int64_t axis1) const;
+  Tensor& swapdims_(int64_t dim0, int64_t dim1) const;
+  Tensor& squeeze_() const;
+  Tensor& squeeze_(int64_t dim) const;
+  Tensor& unsqueeze_(int64_t dim) const;
   Tensor& as_strided_(IntArrayRef sizes, IntArrayRef strides,
-                      std::optional<int64_t> storage_offset = std::nullopt);
+                      std::optional<int64_t> storage_offset = std::nullopt) const;
   /// Row-major with new sizes: the elements that are there stay, further ones are uninitialised. Where the
   /// memory is too small the tensor gets memory of its own, while views of it keep the old one. Throws
   /// AutogradError for a tensor that is recorded, ValueError for a view whose memory is too small.
@@ -654,14 +669,14 @@ class TAPIR_API Tensor {
   Tensor index_reduce(int64_t dim, const Tensor& index, const Tensor& source, std::string_view reduce,
                       bool include_self = true) const;
   Tensor& index_reduce_(int64_t dim, const Tensor& index, const Tensor& source, std::string_view reduce,
-                        bool include_self = true);
+                        bool include_self = true) const;
   Tensor select_scatter(const Tensor& src, int64_t dim, int64_t index) const;
   Tensor slice_scatter(const Tensor& src, int64_t dim = 0, std::optional<int64_t> start = std::nullopt,
                        std::optional<int64_t> end = std::nullopt, int64_t step = 1) const;
   Tensor diagonal_scatter(const Tensor& src, int64_t offset = 0, int64_t dim1 = 0, int64_t dim2 = 1) const;
-  Tensor& fill_diagonal_(const Scalar& value, bool wrap = false);
+  Tensor& fill_diagonal_(const Scalar& value, bool wrap = false) const;
   Tensor renorm(const Scalar& p, int64_t dim, const Scalar& maxnorm) const;
-  Tensor& renorm_(const Scalar& p, int64_t dim, const Scalar& maxnorm);
+  Tensor& renorm_(const Scalar& p, int64_t dim, const Scalar& maxnorm) const;
   Tensor dist(const Tensor& other, const Scalar& p = 2) const;
   Tensor cov(int64_t correction = 1, const std::optional<Tensor>& fweights = std::nullopt,
              const std::optional<Tensor>& aweights = std::nullopt) const;
@@ -676,6 +691,8 @@ class TAPIR_API Tensor {
   bool is_same_size(const Tensor& other) const { return sizes() == other.sizes(); }
 
  private:
+  // An in-place op changes what the handle refers to, not the handle: as in libtorch it is const.
+  Tensor& self() const { return const_cast<Tensor&>(*this); }
   const TensorImpl& checked() const {
     if (TAPIR_UNLIKELY(!impl_)) detail::undefined_tensor_failure();
     return *impl_;

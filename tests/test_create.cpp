@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "support/tensors.h"
+#include "support/values.h"
 
 using namespace tapir;
 
@@ -82,6 +83,16 @@ TEST_CASE("ranges") {
   CHECK_SAME(linspace(0, 1, 5), tensor({0.f, 0.25f, 0.5f, 0.75f, 1.f}));
   CHECK_SAME(linspace(3, 3, 1), tensor({3.f}));
   CHECK_THROWS_AS(linspace(0, 1, -1), ValueError);
+}
+
+TEST_CASE("a range of integers begins and steps by whole numbers, as many as its bounds ask for") {
+  CHECK(values::of(arange(0, 10, 2.5, kInt32)) == std::vector<double>{0, 2, 4, 6});
+  CHECK(values::of(arange(0.5, 3, kInt64)) == std::vector<double>{0, 1, 2});
+}
+
+TEST_CASE("scalar_tensor is of the default dtype whatever the number is") {
+  CHECK(scalar_tensor(3).dtype() == kFloat32);
+  CHECK(scalar_tensor(3, kInt32).dtype() == kInt32);
 }
 
 TEST_CASE("memory of the caller's") {

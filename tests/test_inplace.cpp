@@ -2,6 +2,7 @@
 // in tests/oracle/make_oracle.py under the same names.
 #include "support/oracle.h"
 #include "support/tensors.h"
+#include "support/values.h"
 
 using namespace tapir;
 
@@ -309,4 +310,40 @@ TEST_CASE("second derivatives through in-place changes of views of views") {
     CHECK(autograd::gradcheck(program, {a, w}));
     CHECK(autograd::gradgradcheck(program, {a, w}));
   }
+}
+
+TEST_CASE("in-place methods change what a const handle refers to, as in libtorch") {
+  const Tensor w = values::make({1, 2}, {2}, kFloat32).requires_grad_();
+  (w * 3).sum().backward();
+  w.grad().mul_(2).add_(1);
+  CHECK(values::of(w.grad()) == std::vector<double>{7, 7});
+  w.grad().zero_();
+  CHECK(values::of(w.grad()) == std::vector<double>{0, 0});
+  const auto step = [](const Tensor& p) {
+    const NoGradGuard guard;
+    p.sub_(values::make({1, 1}, {2}, kFloat32), 0.5);
+    p.clamp_(0, 1).exp_();
+    p.index_put_({0}, 5);
+  };
+  step(w);
+  CHECK(values::of(w.detach())[0] == 5);
+}
+
+TEST_CASE("an in-place op on no tensor throws and says which") {
+  const Tensor none, one = values::make({1}, {1}, kFloat32);
+  const auto refused = [&](const char* op, auto&& f) {
+    CHECK(contains(message_of<ValueError>([&] { f(none); }), std::string(op) + ": the tensor is undefined"));
+  };
+  refused("add_", [&](const Tensor& t) { t.add_(1); });
+  refused("add_", [&](const Tensor& t) { t.add_(one, 2); });
+  refused("mul_", [&](const Tensor& t) { t.mul_(one); });
+  refused("exp_", [](const Tensor& t) { t.exp_(); });
+  refused("fill_", [](const Tensor& t) { t.zero_(); });
+  refused("copy_", [&](const Tensor& t) { t.copy_(one); });
+  refused("clamp_", [](const Tensor& t) { t.clamp_(0, 1); });
+  refused("uniform_", [](const Tensor& t) { t.uniform_(); });
+  CHECK_THROWS_AS(one.add_(none), ValueError);
+  CHECK_THROWS_AS(one.copy_(none), ValueError);
+  CHECK_THROWS_AS(Tensor() += one, ValueError);
+  CHECK(values::of(one) == std::vector<double>{1});
 }

@@ -89,3 +89,19 @@ TEST_CASE("a clone keeps which parameters are frozen") {
   CHECK(copy->weight_v.requires_grad());
   CHECK(copy->module->weight.is_same(copy->weight_v));
 }
+
+TEST_CASE("layers that inherit their forward, and those with default arguments, can be wrapped") {
+  manual_seed(1);
+  const Tensor image = randn({1, 2, 5, 5});
+  nn::Conv2d conv(2, 3, 3);
+  const Tensor expected = conv(image);
+  const auto normed = nn::utils::weight_norm(conv, 1);
+  CHECK(allclose(normed->forward(image), expected));
+  CHECK(normed->weight_g.sizes() == IntArrayRef{1, 2, 1, 1});
+  CHECK(nn::utils::parametrizations::spectral_norm(nn::Conv1d(2, 3, 3))->forward(ones({1, 2, 4})).sizes() ==
+        IntArrayRef{1, 3, 2});
+  const auto up = nn::utils::weight_norm(nn::ConvTranspose2d(2, 3, 3));
+  CHECK(up->forward(image).sizes() == IntArrayRef{1, 3, 7, 7});
+  CHECK(nn::Sequential(nn::ConvTranspose2d(2, 3, 3))->forward(image).sizes() == IntArrayRef{1, 3, 7, 7});
+  CHECK(nn::Sequential(up, nn::ReLU())->forward(image).sizes() == IntArrayRef{1, 3, 7, 7});
+}

@@ -232,35 +232,35 @@ Tensor Tensor::clamp(std::nullopt_t, const std::optional<Scalar>& max) const {
   CallSite site(TAPIR_HERE);
   return clamp(std::optional<Scalar>(), max);
 }
-Tensor& Tensor::clamp_(std::nullopt_t, const std::optional<Scalar>& max) {
+Tensor& Tensor::clamp_(std::nullopt_t, const std::optional<Scalar>& max) const {
   CallSite site(TAPIR_HERE);
   return clamp_(std::optional<Scalar>(), max);
 }
 
-#define TAPIR_CLAMP(Bound, name)                                                                          \
-  Tensor Tensor::name(const std::optional<Bound>& min, const std::optional<Bound>& max) const {           \
-    CallSite site(TAPIR_HERE);                                                                            \
-    return tapir::clamp(*this, min, max);                                                                 \
-  }                                                                                                       \
-  Tensor& Tensor::name##_(const std::optional<Bound>& min, const std::optional<Bound>& max) {             \
-    CallSite site(TAPIR_HERE);                                                                            \
-    detail::assign_inplace(*this, #name "_", [&](const Tensor& x) { return tapir::clamp(x, min, max); }); \
-    return *this;                                                                                         \
+#define TAPIR_CLAMP(Bound, name)                                                                           \
+  Tensor Tensor::name(const std::optional<Bound>& min, const std::optional<Bound>& max) const {            \
+    CallSite site(TAPIR_HERE);                                                                             \
+    return tapir::clamp(*this, min, max);                                                                  \
+  }                                                                                                        \
+  Tensor& Tensor::name##_(const std::optional<Bound>& min, const std::optional<Bound>& max) const {        \
+    CallSite site(TAPIR_HERE);                                                                             \
+    detail::assign_inplace(self(), #name "_", [&](const Tensor& x) { return tapir::clamp(x, min, max); }); \
+    return self();                                                                                         \
   }
 TAPIR_CLAMP(Scalar, clamp)
 TAPIR_CLAMP(Tensor, clamp)
 TAPIR_CLAMP(Scalar, clip)
 TAPIR_CLAMP(Tensor, clip)
 #undef TAPIR_CLAMP
-#define TAPIR_CLAMP(Bound, name)                                                                      \
-  Tensor Tensor::name(const Bound& bound) const {                                                     \
-    CallSite site(TAPIR_HERE);                                                                        \
-    return tapir::name(*this, bound);                                                                 \
-  }                                                                                                   \
-  Tensor& Tensor::name##_(const Bound& bound) {                                                       \
-    CallSite site(TAPIR_HERE);                                                                        \
-    detail::assign_inplace(*this, #name "_", [&](const Tensor& x) { return tapir::name(x, bound); }); \
-    return *this;                                                                                     \
+#define TAPIR_CLAMP(Bound, name)                                                                       \
+  Tensor Tensor::name(const Bound& bound) const {                                                      \
+    CallSite site(TAPIR_HERE);                                                                         \
+    return tapir::name(*this, bound);                                                                  \
+  }                                                                                                    \
+  Tensor& Tensor::name##_(const Bound& bound) const {                                                  \
+    CallSite site(TAPIR_HERE);                                                                         \
+    detail::assign_inplace(self(), #name "_", [&](const Tensor& x) { return tapir::name(x, bound); }); \
+    return self();                                                                                     \
   }
 TAPIR_CLAMP(Scalar, clamp_min)
 TAPIR_CLAMP(Tensor, clamp_min)
@@ -274,11 +274,11 @@ Tensor Tensor::nan_to_num(std::optional<double> nan, std::optional<double> posin
   return tapir::nan_to_num(*this, nan, posinf, neginf);
 }
 Tensor& Tensor::nan_to_num_(std::optional<double> nan, std::optional<double> posinf,
-                            std::optional<double> neginf) {
+                            std::optional<double> neginf) const {
   CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "nan_to_num_",
+  detail::assign_inplace(self(), "nan_to_num_",
                          [&](const Tensor& x) { return tapir::nan_to_num(x, nan, posinf, neginf); });
-  return *this;
+  return self();
 }
 
 }  // namespace tapir

@@ -24,21 +24,21 @@ TAPIR_METHOD Tensor Tensor::clone(std::optional<MemoryFormat> format) const {
                                                                 : tapir::clone(*this);
 }
 TAPIR_METHOD Tensor Tensor::contiguous(MemoryFormat) const { return tapir::contiguous(*this); }
-TAPIR_METHOD Tensor& Tensor::copy_(const Tensor& source, bool) {
-  tapir::copy_(*this, source);
-  return *this;
+TAPIR_METHOD Tensor& Tensor::copy_(const Tensor& source, bool) const {
+  tapir::copy_(self(), source);
+  return self();
 }
-TAPIR_METHOD Tensor& Tensor::zero_() {
-  tapir::fill_(*this, 0);
-  return *this;
+TAPIR_METHOD Tensor& Tensor::zero_() const {
+  tapir::fill_(self(), 0);
+  return self();
 }
-TAPIR_METHOD Tensor& Tensor::fill_(const Scalar& value) {
-  tapir::fill_(*this, value);
-  return *this;
+TAPIR_METHOD Tensor& Tensor::fill_(const Scalar& value) const {
+  tapir::fill_(self(), value);
+  return self();
 }
-TAPIR_METHOD Tensor& Tensor::fill_(const Tensor& value) {
-  tapir::copy_(*this, value);
-  return *this;
+TAPIR_METHOD Tensor& Tensor::fill_(const Tensor& value) const {
+  tapir::copy_(self(), value);
+  return self();
 }
 TAPIR_METHOD Tensor Tensor::to(DType dtype, bool, bool copy) const { return tapir::to(*this, dtype, copy); }
 TAPIR_METHOD Tensor Tensor::to(Device device, bool, bool copy) const {

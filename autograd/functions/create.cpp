@@ -85,7 +85,9 @@ Tensor range(const Scalar& start, const Scalar& end, const Scalar& step, const T
   for (int64_t i = 0; i < y.numel(); ++i) p[i] = start.to_double() + p[i] * by;
   return finish(raw::to_device(raw::cast(y, options.dtype()), options.device()), options);
 }
-Tensor scalar_tensor(const Scalar& value, const TensorOptions& options) { return full({}, value, options); }
+Tensor scalar_tensor(const Scalar& value, const TensorOptions& options) {
+  return finish(raw::full({}, value, options.dtype(), options.device()), options);
+}
 Tensor empty_strided(IntArrayRef size, IntArrayRef stride, const TensorOptions& options) {
   const Layout layout = Layout::strided(size, stride, 0);
   for (int64_t s : stride)

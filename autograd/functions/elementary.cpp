@@ -200,19 +200,19 @@ Tensor Tensor::logit(std::optional<double> eps) const {
   CallSite site(TAPIR_HERE);
   return tapir::logit(*this, eps);
 }
-Tensor& Tensor::logit_(std::optional<double> eps) {
+Tensor& Tensor::logit_(std::optional<double> eps) const {
   CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "logit_", [&](const Tensor& x) { return tapir::logit(x, eps); });
-  return *this;
+  detail::assign_inplace(self(), "logit_", [&](const Tensor& x) { return tapir::logit(x, eps); });
+  return self();
 }
 Tensor Tensor::ldexp(const Tensor& other) const {
   CallSite site(TAPIR_HERE);
   return tapir::ldexp(*this, other);
 }
-Tensor& Tensor::ldexp_(const Tensor& other) {
+Tensor& Tensor::ldexp_(const Tensor& other) const {
   CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "ldexp_", [&](const Tensor& x) { return tapir::ldexp(x, other); });
-  return *this;
+  detail::assign_inplace(self(), "ldexp_", [&](const Tensor& x) { return tapir::ldexp(x, other); });
+  return self();
 }
 namespace {
 void check_double(const Tensor& x) {
@@ -225,12 +225,12 @@ void check_double(const Tensor& x) {
     CallSite site(TAPIR_HERE);                                                                \
     return tapir::float_power(*this, exponent);                                               \
   }                                                                                           \
-  Tensor& Tensor::float_power_(const Number& exponent) {                                      \
+  Tensor& Tensor::float_power_(const Number& exponent) const {                                \
     CallSite site(TAPIR_HERE);                                                                \
-    check_double(*this);                                                                      \
-    detail::assign_inplace(*this, "float_power_",                                             \
+    check_double(self());                                                                     \
+    detail::assign_inplace(self(), "float_power_",                                            \
                            [&](const Tensor& x) { return tapir::float_power(x, exponent); }); \
-    return *this;                                                                             \
+    return self();                                                                            \
   }
 TAPIR_FLOAT_POWER(Tensor)
 TAPIR_FLOAT_POWER(Scalar)

@@ -65,22 +65,23 @@ TAPIR_METHOD Tensor Tensor::index(std::initializer_list<TensorIndex> indices) co
   return tapir::index(*this, indices);
 }
 TAPIR_METHOD Tensor& Tensor::index_put_(ArrayRef<TensorIndex> indices, const Tensor& values,
-                                        bool accumulate) {
-  tapir::index_put_(*this, indices, values, accumulate);
-  return *this;
+                                        bool accumulate) const {
+  tapir::index_put_(self(), indices, values, accumulate);
+  return self();
 }
-TAPIR_METHOD Tensor& Tensor::index_put_(ArrayRef<TensorIndex> indices, const Scalar& value) {
-  tapir::index_put_(*this, indices, value);
-  return *this;
+TAPIR_METHOD Tensor& Tensor::index_put_(ArrayRef<TensorIndex> indices, const Scalar& value) const {
+  tapir::index_put_(self(), indices, value);
+  return self();
 }
 TAPIR_METHOD Tensor& Tensor::index_put_(std::initializer_list<TensorIndex> indices, const Tensor& values,
-                                        bool accumulate) {
-  tapir::index_put_(*this, indices, values, accumulate);
-  return *this;
+                                        bool accumulate) const {
+  tapir::index_put_(self(), indices, values, accumulate);
+  return self();
 }
-TAPIR_METHOD Tensor& Tensor::index_put_(std::initializer_list<TensorIndex> indices, const Scalar& value) {
-  tapir::index_put_(*this, indices, value);
-  return *this;
+TAPIR_METHOD Tensor& Tensor::index_put_(std::initializer_list<TensorIndex> indices,
+                                        const Scalar& value) const {
+  tapir::index_put_(self(), indices, value);
+  return self();
 }
 #undef TAPIR_METHOD
 

@@ -147,19 +147,20 @@ Tensor put(const Tensor& x, const Tensor& index, const Tensor& source, bool accu
 }
 // --- in place ---
 
-Tensor& Tensor::index_add_(int64_t dim, const Tensor& index, const Tensor& source, const Scalar& alpha) {
+Tensor& Tensor::index_add_(int64_t dim, const Tensor& index, const Tensor& source,
+                           const Scalar& alpha) const {
   const bool scaled = alpha.isFloatingPoint() ? alpha.to_double() != 1 : alpha.to_int64() != 1;
   const int64_t d = layout_of().wrap_dim(dim, "index_add_");
-  check_slices("index_add_", *this, d, index, source);
-  TAPIR_SCATTER_METHOD("index_add_", scaled || recording(*this, source),
-                       write_slices("index_add_", true, *this, d, index, source),
+  check_slices("index_add_", self(), d, index, source);
+  TAPIR_SCATTER_METHOD("index_add_", scaled || recording(self(), source),
+                       write_slices("index_add_", true, self(), d, index, source),
                        tapir::index_add(x, dim, index, source, alpha));
 }
-Tensor& Tensor::index_copy_(int64_t dim, const Tensor& index, const Tensor& source) {
+Tensor& Tensor::index_copy_(int64_t dim, const Tensor& index, const Tensor& source) const {
   const int64_t d = layout_of().wrap_dim(dim, "index_copy_");
-  check_slices("index_copy_", *this, d, index, source);
-  TAPIR_SCATTER_METHOD("index_copy_", recording(*this, source),
-                       write_slices("index_copy_", false, *this, d, index, source),
+  check_slices("index_copy_", self(), d, index, source);
+  TAPIR_SCATTER_METHOD("index_copy_", recording(self(), source),
+                       write_slices("index_copy_", false, self(), d, index, source),
                        tapir::index_copy(x, dim, index, source));
 }
 // --- methods ---
@@ -176,7 +177,7 @@ Tensor Tensor::index_fill(int64_t dim, const Tensor& index, const Scalar& value)
   CallSite site(TAPIR_HERE);
   return tapir::index_fill(*this, dim, index, value);
 }
-Tensor& Tensor::index_fill_(int64_t dim, const Tensor& index, const Scalar& value) {
+Tensor& Tensor::index_fill_(int64_t dim, const Tensor& index, const Scalar& value) const {
   CallSite site(TAPIR_HERE);
   return index_fill_(dim, index, raw::full({}, value, dtype(), device()));
 }
@@ -184,12 +185,12 @@ Tensor Tensor::index_fill(int64_t dim, const Tensor& index, const Tensor& value)
   CallSite site(TAPIR_HERE);
   return tapir::index_fill(*this, dim, index, value);
 }
-Tensor& Tensor::index_fill_(int64_t dim, const Tensor& index, const Tensor& value) {
+Tensor& Tensor::index_fill_(int64_t dim, const Tensor& index, const Tensor& value) const {
   CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "index_fill_", [&](const Tensor& x) {
+  detail::assign_inplace(self(), "index_fill_", [&](const Tensor& x) {
     return fill_slices("index_fill_", x, dim, index, value, TAPIR_HERE);
   });
-  return *this;
+  return self();
 }
 Tensor Tensor::take(const Tensor& index) const {
   CallSite site(TAPIR_HERE);
@@ -199,12 +200,12 @@ Tensor Tensor::put(const Tensor& index, const Tensor& source, bool accumulate) c
   CallSite site(TAPIR_HERE);
   return tapir::put(*this, index, source, accumulate);
 }
-Tensor& Tensor::put_(const Tensor& index, const Tensor& source, bool accumulate) {
+Tensor& Tensor::put_(const Tensor& index, const Tensor& source, bool accumulate) const {
   CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "put_", [&](const Tensor& x) {
+  detail::assign_inplace(self(), "put_", [&](const Tensor& x) {
     return put_elements("put_", x, index, source, accumulate, TAPIR_HERE);
   });
-  return *this;
+  return self();
 }
 
 }  // namespace tapir

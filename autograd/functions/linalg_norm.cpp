@@ -47,10 +47,10 @@ struct Plane {
 
 }  // namespace
 
-Tensor vector_norm(const Tensor& x, const Scalar& ord, IntArrayRef dim, bool keepdim,
+Tensor vector_norm(const Tensor& x, const Scalar& ord, OptionalIntArrayRef dim, bool keepdim,
                    std::optional<DType> dtype) {
   CallSite site(TAPIR_HERE);
-  return tapir::norm(cast(x, dtype), ord, dim, keepdim);
+  return tapir::norm(cast(x, dtype), ord, *dim, keepdim);
 }
 
 Tensor matrix_norm(const Tensor& from, const Scalar& ord, IntArrayRef dim, bool keepdim,
@@ -83,9 +83,10 @@ Tensor matrix_norm(const Tensor& from, std::string_view ord, IntArrayRef dim, bo
   return plane.keep(sum(svdvals(plane.last(x)), -1), keepdim);
 }
 
-Tensor norm(const Tensor& x, const std::optional<Scalar>& ord, IntArrayRef dim, bool keepdim,
+Tensor norm(const Tensor& x, const std::optional<Scalar>& ord, OptionalIntArrayRef over, bool keepdim,
             std::optional<DType> dtype) {
   CallSite site(TAPIR_HERE);
+  const IntArrayRef dim = *over;  // without one as with an empty one
   if (!ord) return vector_norm(x, 2, dim, keepdim, dtype);
   if (dim.size() == 2) return matrix_norm(x, *ord, dim, keepdim, dtype);
   if (dim.size() == 1) return vector_norm(x, *ord, dim, keepdim, dtype);
@@ -98,9 +99,10 @@ Tensor norm(const Tensor& x, const std::optional<Scalar>& ord, IntArrayRef dim, 
                       : matrix_norm(x, *ord, {0, 1}, keepdim, dtype);
 }
 
-Tensor norm(const Tensor& x, std::string_view ord, IntArrayRef dim, bool keepdim,
+Tensor norm(const Tensor& x, std::string_view ord, OptionalIntArrayRef over, bool keepdim,
             std::optional<DType> dtype) {
   CallSite site(TAPIR_HERE);
+  const IntArrayRef dim = *over;
   if (dim.empty()) {
     TAPIR_CHECK_AS(ShapeError, x.dim() == 2,
                    "linalg.norm: order '{}' without dim, got sizes {}; expected a matrix", ord, x.sizes());

@@ -11,7 +11,7 @@ namespace tapir::linalg {
 
 /// (sum |x|^ord)^(1 / ord) over `dim`, an empty list meaning all; inf: max |x|, -inf: min |x|, 0: the number
 /// of elements that are not 0.
-TAPIR_API Tensor vector_norm(const Tensor& x, const Scalar& ord = 2, IntArrayRef dim = {},
+TAPIR_API Tensor vector_norm(const Tensor& x, const Scalar& ord = 2, OptionalIntArrayRef dim = std::nullopt,
                              bool keepdim = false, std::optional<DType> dtype = std::nullopt);
 /// Of the matrices in the two dimensions `dim`: 1 and -1, the largest and smallest sum of magnitudes of a
 /// column; inf and -inf, of a row; 2 and -2, the largest and smallest singular value.
@@ -22,16 +22,17 @@ TAPIR_API Tensor matrix_norm(const Tensor& x, std::string_view ord = "fro", IntA
                              bool keepdim = false, std::optional<DType> dtype = std::nullopt);
 /// Without ord the 2-norm over `dim` or over all elements. With ord that of the vectors along one dimension,
 /// or of the matrices in two; without dim, x must be a vector or a matrix.
-TAPIR_API Tensor norm(const Tensor& x, const std::optional<Scalar>& ord = std::nullopt, IntArrayRef dim = {},
-                      bool keepdim = false, std::optional<DType> dtype = std::nullopt);
-TAPIR_API Tensor norm(const Tensor& x, std::string_view ord, IntArrayRef dim = {}, bool keepdim = false,
+TAPIR_API Tensor norm(const Tensor& x, const std::optional<Scalar>& ord = std::nullopt,
+                      OptionalIntArrayRef dim = std::nullopt, bool keepdim = false,
                       std::optional<DType> dtype = std::nullopt);
+TAPIR_API Tensor norm(const Tensor& x, std::string_view ord, OptionalIntArrayRef dim = std::nullopt,
+                      bool keepdim = false, std::optional<DType> dtype = std::nullopt);
 inline Tensor matrix_norm(const Tensor& x, const char* ord, IntArrayRef dim = {-2, -1}, bool keepdim = false,
                           std::optional<DType> dtype = std::nullopt) {
   return matrix_norm(x, std::string_view(ord), dim, keepdim, dtype);
 }
-inline Tensor norm(const Tensor& x, const char* ord, IntArrayRef dim = {}, bool keepdim = false,
-                   std::optional<DType> dtype = std::nullopt) {
+inline Tensor norm(const Tensor& x, const char* ord, OptionalIntArrayRef dim = std::nullopt,
+                   bool keepdim = false, std::optional<DType> dtype = std::nullopt) {
   return norm(x, std::string_view(ord), dim, keepdim, dtype);
 }
 

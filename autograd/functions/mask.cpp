@@ -59,12 +59,12 @@ Tensor Tensor::masked_fill(const Tensor& mask, const Tensor& value) const {
   CallSite site(TAPIR_HERE);
   return tapir::masked_fill(*this, mask, value);
 }
-Tensor& Tensor::masked_fill_(const Tensor& mask, const Tensor& value) {
+Tensor& Tensor::masked_fill_(const Tensor& mask, const Tensor& value) const {
   CallSite site(TAPIR_HERE);
-  check_mask("masked_fill_", *this, mask);
-  detail::assign_inplace(*this, "masked_fill_",
+  check_mask("masked_fill_", self(), mask);
+  detail::assign_inplace(self(), "masked_fill_",
                          [&](const Tensor& x) { return tapir::masked_fill(x, mask, value); });
-  return *this;
+  return self();
 }
 Tensor Tensor::masked_select(const Tensor& mask) const {
   CallSite site(TAPIR_HERE);
@@ -74,12 +74,12 @@ Tensor Tensor::masked_scatter(const Tensor& mask, const Tensor& source) const {
   CallSite site(TAPIR_HERE);
   return tapir::masked_scatter(*this, mask, source);
 }
-Tensor& Tensor::masked_scatter_(const Tensor& mask, const Tensor& source) {
+Tensor& Tensor::masked_scatter_(const Tensor& mask, const Tensor& source) const {
   CallSite site(TAPIR_HERE);
-  check_mask("masked_scatter_", *this, mask);
-  detail::assign_inplace(*this, "masked_scatter_",
+  check_mask("masked_scatter_", self(), mask);
+  detail::assign_inplace(self(), "masked_scatter_",
                          [&](const Tensor& x) { return tapir::masked_scatter(x, mask, source); });
-  return *this;
+  return self();
 }
 Tensor Tensor::nonzero() const {
   CallSite site(TAPIR_HERE);

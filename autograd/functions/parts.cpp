@@ -319,12 +319,12 @@ Tensor Tensor::index_reduce(int64_t dim, const Tensor& index, const Tensor& sour
   return tapir::index_reduce(*this, dim, index, source, reduce, include_self);
 }
 Tensor& Tensor::index_reduce_(int64_t dim, const Tensor& index, const Tensor& source, std::string_view reduce,
-                              bool include_self) {
+                              bool include_self) const {
   CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "index_reduce_", [&](const Tensor& x) {
+  detail::assign_inplace(self(), "index_reduce_", [&](const Tensor& x) {
     return tapir::index_reduce(x, dim, index, source, reduce, include_self);
   });
-  return *this;
+  return self();
 }
 Tensor Tensor::select_scatter(const Tensor& src, int64_t dim, int64_t index) const {
   CallSite site(TAPIR_HERE);
@@ -339,7 +339,7 @@ Tensor Tensor::diagonal_scatter(const Tensor& src, int64_t offset, int64_t dim1,
   CallSite site(TAPIR_HERE);
   return tapir::diagonal_scatter(*this, src, offset, dim1, dim2);
 }
-Tensor& Tensor::fill_diagonal_(const Scalar& value, bool wrap) {
+Tensor& Tensor::fill_diagonal_(const Scalar& value, bool wrap) const {
   CallSite site(TAPIR_HERE);
   TAPIR_CHECK_AS(ShapeError, dim() >= 2, "fill_diagonal_: sizes {}, expected at least two dimensions",
                  sizes());
@@ -350,21 +350,21 @@ Tensor& Tensor::fill_diagonal_(const Scalar& value, bool wrap) {
     n = std::min(n, size(d));
     step += stride(d);
   }
-  if (n > 0) tapir::fill_(tapir::as_strided(*this, {n}, {step}, storage_offset()), value);
+  if (n > 0) tapir::fill_(tapir::as_strided(self(), {n}, {step}, storage_offset()), value);
   // The diagonal of a tall matrix starts over below a row that it leaves out.
   for (int64_t row = size(1) + 1; wrap && dim() == 2 && n > 0 && row < size(0); row += size(1) + 1)
-    tapir::fill_(tapir::diagonal(tapir::slice(*this, 0, row)), value);
-  return *this;
+    tapir::fill_(tapir::diagonal(tapir::slice(self(), 0, row)), value);
+  return self();
 }
 Tensor Tensor::renorm(const Scalar& p, int64_t dim, const Scalar& maxnorm) const {
   CallSite site(TAPIR_HERE);
   return tapir::renorm(*this, p, dim, maxnorm);
 }
-Tensor& Tensor::renorm_(const Scalar& p, int64_t dim, const Scalar& maxnorm) {
+Tensor& Tensor::renorm_(const Scalar& p, int64_t dim, const Scalar& maxnorm) const {
   CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "renorm_",
+  detail::assign_inplace(self(), "renorm_",
                          [&](const Tensor& x) { return tapir::renorm(x, p, dim, maxnorm); });
-  return *this;
+  return self();
 }
 Tensor Tensor::dist(const Tensor& other, const Scalar& p) const {
   CallSite site(TAPIR_HERE);

@@ -128,15 +128,15 @@ TAPIR_API Tensor& assign_out(Tensor& out, const char* op, std::initializer_list<
 #define TAPIR_METHOD TAPIR_ALWAYS_INLINE
 
 // The methods, in-place forms and out forms of the rows of pointwise.def.
-#define TAPIR_UNARY(name, ...)                                                                       \
-  TAPIR_METHOD Tensor Tensor::name() const { return tapir::name(*this); }                            \
-  TAPIR_METHOD Tensor& Tensor::name##_() {                                                           \
-    detail::unary_inplace(*this, Pointwise::name, static_cast<detail::UnaryFunction>(&tapir::name)); \
-    return *this;                                                                                    \
-  }                                                                                                  \
-  TAPIR_METHOD Tensor& name##_(Tensor& x) { return x.name##_(); }                                    \
-  TAPIR_METHOD Tensor& name##_out(Tensor& out, const Tensor& x) {                                    \
-    return detail::pointwise_out(out, Pointwise::name, x, Tensor());                                 \
+#define TAPIR_UNARY(name, ...)                                                                        \
+  TAPIR_METHOD Tensor Tensor::name() const { return tapir::name(*this); }                             \
+  TAPIR_METHOD Tensor& Tensor::name##_() const {                                                      \
+    detail::unary_inplace(self(), Pointwise::name, static_cast<detail::UnaryFunction>(&tapir::name)); \
+    return self();                                                                                    \
+  }                                                                                                   \
+  TAPIR_METHOD Tensor& name##_(Tensor& x) { return x.name##_(); }                                     \
+  TAPIR_METHOD Tensor& name##_out(Tensor& out, const Tensor& x) {                                     \
+    return detail::pointwise_out(out, Pointwise::name, x, Tensor());                                  \
   }
 #define TAPIR_PREDICATE(name, ...)                                        \
   TAPIR_METHOD Tensor Tensor::name() const { return tapir::name(*this); } \
@@ -149,15 +149,15 @@ TAPIR_API Tensor& assign_out(Tensor& out, const char* op, std::initializer_list<
   }                                                                                                         \
   TAPIR_METHOD Tensor Tensor::name(const Tensor& other) const { return tapir::name(*this, other); }         \
   TAPIR_METHOD Tensor Tensor::name(const Scalar& other) const { return tapir::name(*this, other); }         \
-  TAPIR_METHOD Tensor& Tensor::name##_(const Tensor& other) {                                               \
-    detail::binary_inplace(*this, other, Pointwise::name,                                                   \
+  TAPIR_METHOD Tensor& Tensor::name##_(const Tensor& other) const {                                         \
+    detail::binary_inplace(self(), other, Pointwise::name,                                                  \
                            static_cast<detail::BinaryFunction>(&tapir::name));                              \
-    return *this;                                                                                           \
+    return self();                                                                                          \
   }                                                                                                         \
-  TAPIR_METHOD Tensor& Tensor::name##_(const Scalar& other) {                                               \
-    detail::binary_inplace(*this, other, Pointwise::name,                                                   \
+  TAPIR_METHOD Tensor& Tensor::name##_(const Scalar& other) const {                                         \
+    detail::binary_inplace(self(), other, Pointwise::name,                                                  \
                            static_cast<detail::BinaryFunction>(&tapir::name));                              \
-    return *this;                                                                                           \
+    return self();                                                                                          \
   }                                                                                                         \
   TAPIR_METHOD Tensor& name##_out(Tensor& out, const Tensor& a, const Tensor& b) {                          \
     return detail::pointwise_out(out, Pointwise::name, a, b);                                               \
@@ -170,7 +170,7 @@ TAPIR_API Tensor& assign_out(Tensor& out, const char* op, std::initializer_list<
 #define TAPIR_UNARY_ALIAS(alias, name)                                     \
   TAPIR_METHOD Tensor alias(const Tensor& x) { return name(x); }           \
   TAPIR_METHOD Tensor Tensor::alias() const { return tapir::name(*this); } \
-  TAPIR_METHOD Tensor& Tensor::alias##_() { return name##_(); }            \
+  TAPIR_METHOD Tensor& Tensor::alias##_() const { return name##_(); }      \
   TAPIR_METHOD Tensor& alias##_(Tensor& x) { return x.name##_(); }         \
   TAPIR_METHOD Tensor& alias##_out(Tensor& out, const Tensor& x) { return name##_out(out, x); }
 #define TAPIR_BINARY_ALIAS(alias, name)                                                              \
@@ -178,8 +178,8 @@ TAPIR_API Tensor& assign_out(Tensor& out, const char* op, std::initializer_list<
   TAPIR_METHOD Tensor alias(const Tensor& a, const Scalar& b) { return name(a, b); }                 \
   TAPIR_METHOD Tensor Tensor::alias(const Tensor& other) const { return tapir::name(*this, other); } \
   TAPIR_METHOD Tensor Tensor::alias(const Scalar& other) const { return tapir::name(*this, other); } \
-  TAPIR_METHOD Tensor& Tensor::alias##_(const Tensor& other) { return name##_(other); }              \
-  TAPIR_METHOD Tensor& Tensor::alias##_(const Scalar& other) { return name##_(other); }              \
+  TAPIR_METHOD Tensor& Tensor::alias##_(const Tensor& other) const { return name##_(other); }        \
+  TAPIR_METHOD Tensor& Tensor::alias##_(const Scalar& other) const { return name##_(other); }        \
   TAPIR_METHOD Tensor& alias##_out(Tensor& out, const Tensor& a, const Tensor& b) {                  \
     return name##_out(out, a, b);                                                                    \
   }                                                                                                  \
@@ -242,21 +242,21 @@ TAPIR_METHOD Tensor Tensor::sub(const Tensor& b, const Scalar& alpha) const {
 TAPIR_METHOD Tensor Tensor::sub(const Scalar& b, const Scalar& alpha) const {
   return tapir::sub(*this, b, alpha);
 }
-TAPIR_METHOD Tensor& Tensor::add_(const Tensor& b, const Scalar& alpha) {
-  detail::add_inplace(*this, b, alpha);
-  return *this;
+TAPIR_METHOD Tensor& Tensor::add_(const Tensor& b, const Scalar& alpha) const {
+  detail::add_inplace(self(), b, alpha);
+  return self();
 }
-TAPIR_METHOD Tensor& Tensor::add_(const Scalar& b, const Scalar& alpha) {
-  detail::add_inplace(*this, b, alpha);
-  return *this;
+TAPIR_METHOD Tensor& Tensor::add_(const Scalar& b, const Scalar& alpha) const {
+  detail::add_inplace(self(), b, alpha);
+  return self();
 }
-TAPIR_METHOD Tensor& Tensor::sub_(const Tensor& b, const Scalar& alpha) {
-  detail::add_inplace(*this, b, -alpha);
-  return *this;
+TAPIR_METHOD Tensor& Tensor::sub_(const Tensor& b, const Scalar& alpha) const {
+  detail::add_inplace(self(), b, -alpha);
+  return self();
 }
-TAPIR_METHOD Tensor& Tensor::sub_(const Scalar& b, const Scalar& alpha) {
-  detail::add_inplace(*this, b, -alpha);
-  return *this;
+TAPIR_METHOD Tensor& Tensor::sub_(const Scalar& b, const Scalar& alpha) const {
+  detail::add_inplace(self(), b, -alpha);
+  return self();
 }
 TAPIR_METHOD Tensor Tensor::where(const Tensor& condition, const Tensor& b) const {
   return tapir::where(condition, *this, b);

@@ -187,18 +187,18 @@ Tensor& addcdiv_out(Tensor& out, const Tensor& x, const Tensor& a, const Tensor&
 
 // --- methods ---
 
-#define TAPIR_WITH_ALPHA(Number)                                            \
-  Tensor Tensor::subtract(const Number& other, const Scalar& alpha) const { \
-    CallSite site(TAPIR_HERE);                                              \
-    return tapir::sub(*this, other, alpha);                                 \
-  }                                                                         \
-  Tensor& Tensor::subtract_(const Number& other, const Scalar& alpha) {     \
-    CallSite site(TAPIR_HERE);                                              \
-    return sub_(other, alpha);                                              \
-  }                                                                         \
-  Tensor Tensor::rsub(const Number& other, const Scalar& alpha) const {     \
-    CallSite site(TAPIR_HERE);                                              \
-    return tapir::rsub(*this, other, alpha);                                \
+#define TAPIR_WITH_ALPHA(Number)                                              \
+  Tensor Tensor::subtract(const Number& other, const Scalar& alpha) const {   \
+    CallSite site(TAPIR_HERE);                                                \
+    return tapir::sub(*this, other, alpha);                                   \
+  }                                                                           \
+  Tensor& Tensor::subtract_(const Number& other, const Scalar& alpha) const { \
+    CallSite site(TAPIR_HERE);                                                \
+    return sub_(other, alpha);                                                \
+  }                                                                           \
+  Tensor Tensor::rsub(const Number& other, const Scalar& alpha) const {       \
+    CallSite site(TAPIR_HERE);                                                \
+    return tapir::rsub(*this, other, alpha);                                  \
   }
 TAPIR_WITH_ALPHA(Tensor)
 TAPIR_WITH_ALPHA(Scalar)
@@ -207,32 +207,32 @@ Tensor Tensor::positive() const { return tapir::positive(*this); }
 
 // --- methods ---
 
-Tensor& Tensor::lerp_(const Tensor& end, const Scalar& weight) {
+Tensor& Tensor::lerp_(const Tensor& end, const Scalar& weight) const {
   CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "lerp_", [&](const Tensor& x) { return tapir::lerp(x, end, weight); });
-  return *this;
+  detail::assign_inplace(self(), "lerp_", [&](const Tensor& x) { return tapir::lerp(x, end, weight); });
+  return self();
 }
-Tensor& Tensor::lerp_(const Tensor& end, const Tensor& weight) {
+Tensor& Tensor::lerp_(const Tensor& end, const Tensor& weight) const {
   CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "lerp_", [&](const Tensor& x) { return tapir::lerp(x, end, weight); });
-  return *this;
+  detail::assign_inplace(self(), "lerp_", [&](const Tensor& x) { return tapir::lerp(x, end, weight); });
+  return self();
 }
-Tensor& Tensor::addcmul_(const Tensor& a, const Tensor& b, const Scalar& value) {
+Tensor& Tensor::addcmul_(const Tensor& a, const Tensor& b, const Scalar& value) const {
   CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "addcmul_", [&](const Tensor& x) { return tapir::addcmul(x, a, b, value); });
-  return *this;
+  detail::assign_inplace(self(), "addcmul_", [&](const Tensor& x) { return tapir::addcmul(x, a, b, value); });
+  return self();
 }
-Tensor& Tensor::addcdiv_(const Tensor& a, const Tensor& b, const Scalar& value) {
+Tensor& Tensor::addcdiv_(const Tensor& a, const Tensor& b, const Scalar& value) const {
   CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "addcdiv_", [&](const Tensor& x) { return tapir::addcdiv(x, a, b, value); });
-  return *this;
+  detail::assign_inplace(self(), "addcdiv_", [&](const Tensor& x) { return tapir::addcdiv(x, a, b, value); });
+  return self();
 }
-Tensor& Tensor::masked_fill_(const Tensor& mask, const Scalar& value) {
+Tensor& Tensor::masked_fill_(const Tensor& mask, const Scalar& value) const {
   CallSite site(TAPIR_HERE);
   broadcast_sizes(sizes(), mask.sizes(), "masked_fill_");
-  detail::assign_inplace(*this, "masked_fill_",
+  detail::assign_inplace(self(), "masked_fill_",
                          [&](const Tensor& x) { return tapir::masked_fill(x, mask, value); });
-  return *this;
+  return self();
 }
 
 }  // namespace tapir

@@ -69,9 +69,9 @@ TAPIR_API void add_product_(const Tensor& x, AddProduct op, const Tensor& a, con
 }  // namespace detail
 #define TAPIR_ADD_PRODUCT(name)                                                              \
   TAPIR_METHOD Tensor& Tensor::name##_(const Tensor& a, const Tensor& b, const Scalar& beta, \
-                                       const Scalar& alpha) {                                \
-    detail::add_product_(*this, detail::AddProduct::name, a, b, beta, alpha);                \
-    return *this;                                                                            \
+                                       const Scalar& alpha) const {                          \
+    detail::add_product_(self(), detail::AddProduct::name, a, b, beta, alpha);               \
+    return self();                                                                           \
   }
 TAPIR_ADD_PRODUCT(addmm)
 TAPIR_ADD_PRODUCT(addmv)

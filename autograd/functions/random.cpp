@@ -236,19 +236,19 @@ Tensor multinomial(const Tensor& weights, int64_t n, bool replacement, std::opti
 
 // --- methods ---
 
-#define TAPIR_DRAW_METHOD(name, ...)                                      \
-  CallSite site(TAPIR_HERE);                                              \
-  overwrite(*this, #name "_", [&] { raw::name##_(*this, __VA_ARGS__); }); \
-  return *this
+#define TAPIR_DRAW_METHOD(name, ...)                                        \
+  CallSite site(TAPIR_HERE);                                                \
+  overwrite(self(), #name "_", [&] { raw::name##_(self(), __VA_ARGS__); }); \
+  return self()
 
-Tensor& Tensor::exponential_(double lambda, std::optional<Generator> g) {
+Tensor& Tensor::exponential_(double lambda, std::optional<Generator> g) const {
   TAPIR_DRAW_METHOD(exponential, lambda, g);
 }
-Tensor& Tensor::geometric_(double p, std::optional<Generator> g) { TAPIR_DRAW_METHOD(geometric, p, g); }
-Tensor& Tensor::cauchy_(double median, double sigma, std::optional<Generator> g) {
+Tensor& Tensor::geometric_(double p, std::optional<Generator> g) const { TAPIR_DRAW_METHOD(geometric, p, g); }
+Tensor& Tensor::cauchy_(double median, double sigma, std::optional<Generator> g) const {
   TAPIR_DRAW_METHOD(cauchy, median, sigma, g);
 }
-Tensor& Tensor::log_normal_(double mean, double std, std::optional<Generator> g) {
+Tensor& Tensor::log_normal_(double mean, double std, std::optional<Generator> g) const {
   TAPIR_DRAW_METHOD(log_normal, mean, std, g);
 }
 #undef TAPIR_DRAW_METHOD

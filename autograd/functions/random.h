@@ -66,35 +66,35 @@ TAPIR_API void random_(const Tensor& x, std::optional<int64_t> from, std::option
 
 #define TAPIR_METHOD TAPIR_ALWAYS_INLINE
 /// Uniform in [from, to).
-TAPIR_METHOD Tensor& Tensor::uniform_(double from, double to, std::optional<Generator> g) {
-  detail::uniform_(*this, from, to, g);
-  return *this;
+TAPIR_METHOD Tensor& Tensor::uniform_(double from, double to, std::optional<Generator> g) const {
+  detail::uniform_(self(), from, to, g);
+  return self();
 }
-TAPIR_METHOD Tensor& Tensor::normal_(double mean, double std, std::optional<Generator> g) {
-  detail::normal_(*this, mean, std, g);
-  return *this;
+TAPIR_METHOD Tensor& Tensor::normal_(double mean, double std, std::optional<Generator> g) const {
+  detail::normal_(self(), mean, std, g);
+  return self();
 }
-TAPIR_METHOD Tensor& Tensor::bernoulli_(double p, std::optional<Generator> g) {
-  detail::bernoulli_(*this, p, g);
-  return *this;
+TAPIR_METHOD Tensor& Tensor::bernoulli_(double p, std::optional<Generator> g) const {
+  detail::bernoulli_(self(), p, g);
+  return self();
 }
 /// With a probability for each element, which broadcasts.
-TAPIR_METHOD Tensor& Tensor::bernoulli_(const Tensor& p, std::optional<Generator> g) {
-  detail::bernoulli_(*this, p, g);
-  return *this;
+TAPIR_METHOD Tensor& Tensor::bernoulli_(const Tensor& p, std::optional<Generator> g) const {
+  detail::bernoulli_(self(), p, g);
+  return self();
 }
 /// Integers: of [0, to), of [from, to), or every non-negative one that the dtype holds exactly.
-TAPIR_METHOD Tensor& Tensor::random_(std::optional<Generator> g) {
-  detail::random_(*this, std::nullopt, std::nullopt, g);
-  return *this;
+TAPIR_METHOD Tensor& Tensor::random_(std::optional<Generator> g) const {
+  detail::random_(self(), std::nullopt, std::nullopt, g);
+  return self();
 }
-TAPIR_METHOD Tensor& Tensor::random_(int64_t to, std::optional<Generator> g) {
-  detail::random_(*this, 0, to, g);
-  return *this;
+TAPIR_METHOD Tensor& Tensor::random_(int64_t to, std::optional<Generator> g) const {
+  detail::random_(self(), 0, to, g);
+  return self();
 }
-TAPIR_METHOD Tensor& Tensor::random_(int64_t from, int64_t to, std::optional<Generator> g) {
-  detail::random_(*this, from, to, g);
-  return *this;
+TAPIR_METHOD Tensor& Tensor::random_(int64_t from, int64_t to, std::optional<Generator> g) const {
+  detail::random_(self(), from, to, g);
+  return self();
 }
 #undef TAPIR_METHOD
 

@@ -47,26 +47,27 @@ Tensor& become(Tensor& x, const char* op, const F& view) {
 
 }  // namespace
 
-Tensor& Tensor::transpose_(int64_t d0, int64_t d1) {
-  return become(*this, "transpose_", [&](const Tensor& x) { return tapir::transpose(x, d0, d1); });
+Tensor& Tensor::transpose_(int64_t d0, int64_t d1) const {
+  return become(self(), "transpose_", [&](const Tensor& x) { return tapir::transpose(x, d0, d1); });
 }
-Tensor& Tensor::t_() {
-  return become(*this, "t_", [](const Tensor& x) { return tapir::t(x); });
+Tensor& Tensor::t_() const {
+  return become(self(), "t_", [](const Tensor& x) { return tapir::t(x); });
 }
-Tensor& Tensor::swapaxes_(int64_t axis0, int64_t axis1) { return transpose_(axis0, axis1); }
-Tensor& Tensor::swapdims_(int64_t dim0, int64_t dim1) { return transpose_(dim0, dim1); }
-Tensor& Tensor::squeeze_() {
-  return become(*this, "squeeze_", [](const Tensor& x) { return tapir::squeeze(x); });
+Tensor& Tensor::swapaxes_(int64_t axis0, int64_t axis1) const { return transpose_(axis0, axis1); }
+Tensor& Tensor::swapdims_(int64_t dim0, int64_t dim1) const { return transpose_(dim0, dim1); }
+Tensor& Tensor::squeeze_() const {
+  return become(self(), "squeeze_", [](const Tensor& x) { return tapir::squeeze(x); });
 }
-Tensor& Tensor::squeeze_(int64_t dim) {
-  return become(*this, "squeeze_", [&](const Tensor& x) { return tapir::squeeze(x, dim); });
+Tensor& Tensor::squeeze_(int64_t dim) const {
+  return become(self(), "squeeze_", [&](const Tensor& x) { return tapir::squeeze(x, dim); });
 }
-Tensor& Tensor::unsqueeze_(int64_t dim) {
-  return become(*this, "unsqueeze_", [&](const Tensor& x) { return tapir::unsqueeze(x, dim); });
+Tensor& Tensor::unsqueeze_(int64_t dim) const {
+  return become(self(), "unsqueeze_", [&](const Tensor& x) { return tapir::unsqueeze(x, dim); });
 }
 
-Tensor& Tensor::as_strided_(IntArrayRef sizes, IntArrayRef strides, std::optional<int64_t> storage_offset) {
-  return become(*this, "as_strided_",
+Tensor& Tensor::as_strided_(IntArrayRef sizes, IntArrayRef strides,
+                            std::optional<int64_t> storage_offset) const {
+  return become(self(), "as_strided_",
                 [&](const Tensor& x) { return tapir::as_strided(x, sizes, strides, storage_offset); });
 }
 

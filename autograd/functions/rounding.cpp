@@ -106,29 +106,29 @@ Tensor Tensor::round(int64_t decimals) const {
   CallSite site(TAPIR_HERE);
   return tapir::round(*this, decimals);
 }
-Tensor& Tensor::round_(int64_t decimals) {
+Tensor& Tensor::round_(int64_t decimals) const {
   CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "round_", [&](const Tensor& x) { return tapir::round(x, decimals); });
-  return *this;
+  detail::assign_inplace(self(), "round_", [&](const Tensor& x) { return tapir::round(x, decimals); });
+  return self();
 }
-#define TAPIR_DIV(Number)                                                                               \
-  Tensor Tensor::div(const Number& other, std::optional<std::string_view> mode) const {                 \
-    CallSite site(TAPIR_HERE);                                                                          \
-    return tapir::div(*this, other, mode);                                                              \
-  }                                                                                                     \
-  Tensor Tensor::divide(const Number& other, std::optional<std::string_view> mode) const {              \
-    CallSite site(TAPIR_HERE);                                                                          \
-    return tapir::div(*this, other, mode);                                                              \
-  }                                                                                                     \
-  Tensor& Tensor::div_(const Number& other, std::optional<std::string_view> mode) {                     \
-    CallSite site(TAPIR_HERE);                                                                          \
-    detail::assign_inplace(*this, "div_", [&](const Tensor& x) { return tapir::div(x, other, mode); }); \
-    return *this;                                                                                       \
+#define TAPIR_DIV(Number)                                                                                \
+  Tensor Tensor::div(const Number& other, std::optional<std::string_view> mode) const {                  \
+    CallSite site(TAPIR_HERE);                                                                           \
+    return tapir::div(*this, other, mode);                                                               \
+  }                                                                                                      \
+  Tensor Tensor::divide(const Number& other, std::optional<std::string_view> mode) const {               \
+    CallSite site(TAPIR_HERE);                                                                           \
+    return tapir::div(*this, other, mode);                                                               \
+  }                                                                                                      \
+  Tensor& Tensor::div_(const Number& other, std::optional<std::string_view> mode) const {                \
+    CallSite site(TAPIR_HERE);                                                                           \
+    detail::assign_inplace(self(), "div_", [&](const Tensor& x) { return tapir::div(x, other, mode); }); \
+    return self();                                                                                       \
   }
-#define TAPIR_DIVIDE(Number)                                                           \
-  Tensor& Tensor::divide_(const Number& other, std::optional<std::string_view> mode) { \
-    CallSite site(TAPIR_HERE);                                                         \
-    return div_(other, mode);                                                          \
+#define TAPIR_DIVIDE(Number)                                                                 \
+  Tensor& Tensor::divide_(const Number& other, std::optional<std::string_view> mode) const { \
+    CallSite site(TAPIR_HERE);                                                               \
+    return div_(other, mode);                                                                \
   }
 TAPIR_DIVIDE(Tensor)
 TAPIR_DIVIDE(Scalar)

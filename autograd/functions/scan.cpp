@@ -165,19 +165,19 @@ Tensor Tensor::cumsum(int64_t dim, std::optional<DType> dtype) const {
   CallSite site(TAPIR_HERE);
   return tapir::cumsum(*this, dim, dtype);
 }
-Tensor& Tensor::cumsum_(int64_t dim, std::optional<DType> dtype) {
+Tensor& Tensor::cumsum_(int64_t dim, std::optional<DType> dtype) const {
   CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "cumsum_", [&](const Tensor& x) { return tapir::cumsum(x, dim, dtype); });
-  return *this;
+  detail::assign_inplace(self(), "cumsum_", [&](const Tensor& x) { return tapir::cumsum(x, dim, dtype); });
+  return self();
 }
 Tensor Tensor::cumprod(int64_t dim, std::optional<DType> dtype) const {
   CallSite site(TAPIR_HERE);
   return tapir::cumprod(*this, dim, dtype);
 }
-Tensor& Tensor::cumprod_(int64_t dim, std::optional<DType> dtype) {
+Tensor& Tensor::cumprod_(int64_t dim, std::optional<DType> dtype) const {
   CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "cumprod_", [&](const Tensor& x) { return tapir::cumprod(x, dim, dtype); });
-  return *this;
+  detail::assign_inplace(self(), "cumprod_", [&](const Tensor& x) { return tapir::cumprod(x, dim, dtype); });
+  return self();
 }
 std::tuple<Tensor, Tensor> Tensor::cummax(int64_t dim) const {
   CallSite site(TAPIR_HERE);

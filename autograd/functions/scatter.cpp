@@ -240,29 +240,30 @@ Tensor take_along_dim(const Tensor& x, const Tensor& indices, std::optional<int6
 }
 // --- in place ---
 
-Tensor& Tensor::scatter_(int64_t dim, const Tensor& index, const Tensor& src) {
-  TAPIR_SCATTER_METHOD("scatter_", recording(*this, src),
-                       raw::scatter_into(*this, dim, index, src, ScatterMode::Set, "scatter_"),
+Tensor& Tensor::scatter_(int64_t dim, const Tensor& index, const Tensor& src) const {
+  TAPIR_SCATTER_METHOD("scatter_", recording(self(), src),
+                       raw::scatter_into(self(), dim, index, src, ScatterMode::Set, "scatter_"),
                        tapir::scatter(x, dim, index, src));
 }
-Tensor& Tensor::scatter_(int64_t dim, const Tensor& index, const Scalar& value) {
-  TAPIR_SCATTER_METHOD("scatter_", recording(*this),
-                       raw::scatter_into(*this, dim, index, value, ScatterMode::Set, "scatter_"),
+Tensor& Tensor::scatter_(int64_t dim, const Tensor& index, const Scalar& value) const {
+  TAPIR_SCATTER_METHOD("scatter_", recording(self()),
+                       raw::scatter_into(self(), dim, index, value, ScatterMode::Set, "scatter_"),
                        tapir::scatter(x, dim, index, value));
 }
-Tensor& Tensor::scatter_(int64_t dim, const Tensor& index, const Tensor& src, std::string_view reduce) {
-  TAPIR_SCATTER_METHOD("scatter_", recording(*this, src),
-                       raw::scatter_into(*this, dim, index, src, mode_named(reduce), "scatter_"),
+Tensor& Tensor::scatter_(int64_t dim, const Tensor& index, const Tensor& src, std::string_view reduce) const {
+  TAPIR_SCATTER_METHOD("scatter_", recording(self(), src),
+                       raw::scatter_into(self(), dim, index, src, mode_named(reduce), "scatter_"),
                        tapir::scatter(x, dim, index, src, reduce));
 }
-Tensor& Tensor::scatter_(int64_t dim, const Tensor& index, const Scalar& value, std::string_view reduce) {
-  TAPIR_SCATTER_METHOD("scatter_", recording(*this),
-                       raw::scatter_into(*this, dim, index, value, mode_named(reduce), "scatter_"),
+Tensor& Tensor::scatter_(int64_t dim, const Tensor& index, const Scalar& value,
+                         std::string_view reduce) const {
+  TAPIR_SCATTER_METHOD("scatter_", recording(self()),
+                       raw::scatter_into(self(), dim, index, value, mode_named(reduce), "scatter_"),
                        tapir::scatter(x, dim, index, value, reduce));
 }
-Tensor& Tensor::scatter_add_(int64_t dim, const Tensor& index, const Tensor& src) {
-  TAPIR_SCATTER_METHOD("scatter_add_", recording(*this, src),
-                       raw::scatter_into(*this, dim, index, src, ScatterMode::Add, "scatter_add_"),
+Tensor& Tensor::scatter_add_(int64_t dim, const Tensor& index, const Tensor& src) const {
+  TAPIR_SCATTER_METHOD("scatter_add_", recording(self(), src),
+                       raw::scatter_into(self(), dim, index, src, ScatterMode::Add, "scatter_add_"),
                        tapir::scatter_add(x, dim, index, src));
 }
 
@@ -294,12 +295,12 @@ Tensor Tensor::scatter_reduce(int64_t dim, const Tensor& index, const Tensor& sr
   return tapir::scatter_reduce(*this, dim, index, src, reduce, include_self);
 }
 Tensor& Tensor::scatter_reduce_(int64_t dim, const Tensor& index, const Tensor& src, std::string_view reduce,
-                                bool include_self) {
+                                bool include_self) const {
   CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "scatter_reduce_", [&](const Tensor& x) {
+  detail::assign_inplace(self(), "scatter_reduce_", [&](const Tensor& x) {
     return tapir::scatter_reduce(x, dim, index, src, reduce, include_self);
   });
-  return *this;
+  return self();
 }
 Tensor Tensor::take_along_dim(const Tensor& indices, std::optional<int64_t> dim) const {
   CallSite site(TAPIR_HERE);

@@ -4,11 +4,11 @@
 #include "tapir/autograd/functions/pointwise.h"
 
 // Straight into the tensor where nothing is recorded.
-#define TAPIR_SCATTER_METHOD(op, record_it, straight, recorded)                   \
-  CallSite site(TAPIR_HERE);                                                      \
-  check_inplace(*this, op);                                                       \
-  if (record_it)                                                                  \
-    detail::assign_inplace(*this, op, [&](const Tensor& x) { return recorded; }); \
-  else                                                                            \
-    straight;                                                                     \
-  return *this
+#define TAPIR_SCATTER_METHOD(op, record_it, straight, recorded)                    \
+  CallSite site(TAPIR_HERE);                                                       \
+  check_inplace(self(), op);                                                       \
+  if (record_it)                                                                   \
+    detail::assign_inplace(self(), op, [&](const Tensor& x) { return recorded; }); \
+  else                                                                             \
+    straight;                                                                      \
+  return self()

@@ -214,19 +214,19 @@ Tensor Tensor::tril(int64_t diagonal) const {
   CallSite site(TAPIR_HERE);
   return tapir::tril(*this, diagonal);
 }
-Tensor& Tensor::tril_(int64_t diagonal) {
+Tensor& Tensor::tril_(int64_t diagonal) const {
   CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "tril_", [&](const Tensor& x) { return tapir::tril(x, diagonal); });
-  return *this;
+  detail::assign_inplace(self(), "tril_", [&](const Tensor& x) { return tapir::tril(x, diagonal); });
+  return self();
 }
 Tensor Tensor::triu(int64_t diagonal) const {
   CallSite site(TAPIR_HERE);
   return tapir::triu(*this, diagonal);
 }
-Tensor& Tensor::triu_(int64_t diagonal) {
+Tensor& Tensor::triu_(int64_t diagonal) const {
   CallSite site(TAPIR_HERE);
-  detail::assign_inplace(*this, "triu_", [&](const Tensor& x) { return tapir::triu(x, diagonal); });
-  return *this;
+  detail::assign_inplace(self(), "triu_", [&](const Tensor& x) { return tapir::triu(x, diagonal); });
+  return self();
 }
 Tensor Tensor::diag(int64_t diagonal) const {
   CallSite site(TAPIR_HERE);

@@ -246,16 +246,16 @@ Tensor& logsumexp_out(Tensor& out, const Tensor& x, IntArrayRef dim, bool keepdi
 
 // --- methods ---
 
-#define TAPIR_INTEGER_METHOD(name, call)                                             \
-  Tensor Tensor::name(int64_t n) const {                                             \
-    CallSite site(TAPIR_HERE);                                                       \
-    const Tensor& x = *this;                                                         \
-    return call;                                                                     \
-  }                                                                                  \
-  Tensor& Tensor::name##_(int64_t n) {                                               \
-    CallSite site(TAPIR_HERE);                                                       \
-    detail::assign_inplace(*this, #name "_", [&](const Tensor& x) { return call; }); \
-    return *this;                                                                    \
+#define TAPIR_INTEGER_METHOD(name, call)                                              \
+  Tensor Tensor::name(int64_t n) const {                                              \
+    CallSite site(TAPIR_HERE);                                                        \
+    const Tensor& x = *this;                                                          \
+    return call;                                                                      \
+  }                                                                                   \
+  Tensor& Tensor::name##_(int64_t n) const {                                          \
+    CallSite site(TAPIR_HERE);                                                        \
+    detail::assign_inplace(self(), #name "_", [&](const Tensor& x) { return call; }); \
+    return self();                                                                    \
   }
 TAPIR_INTEGER_METHOD(polygamma, tapir::polygamma(n, x))
 TAPIR_INTEGER_METHOD(mvlgamma, tapir::mvlgamma(x, n))

@@ -14,18 +14,31 @@ TAPIR_API void adopt_all_but_weight(Module& to, const Module& from);
 /// A copy of t's values on `device` (default: where they are).
 TAPIR_API Tensor copy_of(const Tensor& t, const std::optional<Device>& device);
 
-/// A layer's place: a forward with the arguments and the result of `Forward`, a pointer to the layer's; and
-/// clone(), for which Self has copy_with(a copy of the layer, device).
-template <class Self, class Forward>
+/// A layer's place: a forward with the arguments and the result of `Forward`, a pointer to the layer's, which
+/// it may have inherited; and clone(), for which Self has copy_with(a copy of the layer, device).
+template <class Self, class M, class Forward = decltype(&M::forward)>
 class Wrapper;
-template <class Self, class M, class R, class... Args>
-class Wrapper<Self, R (M::*)(Args...)> : public Module {
+template <class Self, class M, class Base, class R, class... Args>
+class Wrapper<Self, M, R (Base::*)(Args...)> : public Module {
  public:
   explicit Wrapper(std::shared_ptr<M> layer) : module(std::move(layer)) {}
   R forward(Args... args) {
     module->weight = static_cast<Self&>(*this).compute_weight();
     return module->forward(std::forward<Args>(args)...);
   }
+  /// Without the arguments for which the layer has defaults.
+  template <class... Given>
+  requires(sizeof...(Given) < sizeof...(Args)) && requires(M& m, Given&&... given) {
+    m.forward(std::forward<Given>(given)...);
+  }
+  R forward(Given&&... given) {
+    module->weight = static_cast<Self&>(*this).compute_weight();
+    return module->forward(std::forward<Given>(given)...);
+  }
+  /// The forward with all arguments, for AnyModule.
+  static constexpr auto whole_forward() { return static_cast<R (Wrapper::*)(Args...)>(&Wrapper::forward); }
+  static auto forward_default_args_() requires requires { M::forward_default_args_(); }
+  { return M::forward_default_args_(); }
   /// Throws ValueError where the layer is not Cloneable.
   std::shared_ptr<Module> clone(const std::optional<Device>& device = std::nullopt) const override {
     auto copy =
@@ -46,10 +59,10 @@ class Wrapper<Self, R (M::*)(Args...)> : public Module {
     static_cast<Self&>(*this) = static_cast<const Self&>(*other.clone(device));
   }
 };
-template <class Self, class M, class R, class... Args>
-class Wrapper<Self, R (M::*)(Args...) const> : public Wrapper<Self, R (M::*)(Args...)> {
+template <class Self, class M, class Base, class R, class... Args>
+class Wrapper<Self, M, R (Base::*)(Args...) const> : public Wrapper<Self, M, R (Base::*)(Args...)> {
  public:
-  using Wrapper<Self, R (M::*)(Args...)>::Wrapper;
+  using Wrapper<Self, M, R (Base::*)(Args...)>::Wrapper;
 };
 
 TAPIR_API Tensor first_norm(const Tensor& weight, std::optional<int64_t> dim);
@@ -63,7 +76,7 @@ TAPIR_API Tensor weight_norm_of(const Tensor& weight_v, const Tensor& weight_g, 
 /// 2016); see utils::weight_norm. Its parameters have the names of PyTorch's: the layer's others, weight_g,
 /// weight_v.
 template <class M>
-class WeightNormImpl : public detail::Wrapper<WeightNormImpl<M>, decltype(&M::forward)> {
+class WeightNormImpl : public detail::Wrapper<WeightNormImpl<M>, M> {
  public:
   explicit WeightNormImpl(std::shared_ptr<M> layer, std::optional<int64_t> dimension = 0)
       : WeightNormImpl(layer, dimension, detail::first_norm(layer->weight, dimension)) {}
@@ -73,10 +86,10 @@ class WeightNormImpl : public detail::Wrapper<WeightNormImpl<M>, decltype(&M::fo
   Tensor weight_g, weight_v;
 
  private:
-  template <class, class>
+  template <class, class, class>
   friend class detail::Wrapper;
   WeightNormImpl(const std::shared_ptr<M>& layer, std::optional<int64_t> dimension, const Tensor& lengths)
-      : detail::Wrapper<WeightNormImpl<M>, decltype(&M::forward)>(layer), dim(dimension) {
+      : detail::Wrapper<WeightNormImpl<M>, M>(layer), dim(dimension) {
     detail::adopt_all_but_weight(*this, *layer);
     weight_g = this->register_parameter("weight_g", lengths);
     weight_v = this->register_parameter("weight_v", layer->weight);
@@ -118,7 +131,7 @@ class TAPIR_API SpectralNormImpl : public Module {
 /// utils::parametrizations::spectral_norm. The state has the names of PyTorch's parametrization:
 /// parametrizations.weight.original, parametrizations.weight.0._u and _v.
 template <class M>
-class SpectralNormedImpl : public detail::Wrapper<SpectralNormedImpl<M>, decltype(&M::forward)> {
+class SpectralNormedImpl : public detail::Wrapper<SpectralNormedImpl<M>, M> {
  public:
   explicit SpectralNormedImpl(std::shared_ptr<M> layer, int64_t n_power_iterations = 1, double eps = 1e-12,
                               int64_t dim = 0)
@@ -130,10 +143,10 @@ class SpectralNormedImpl : public detail::Wrapper<SpectralNormedImpl<M>, decltyp
   Tensor original;
 
  private:
-  template <class, class>
+  template <class, class, class>
   friend class detail::Wrapper;
   SpectralNormedImpl(const std::shared_ptr<M>& layer, std::shared_ptr<SpectralNormImpl> estimates)
-      : detail::Wrapper<SpectralNormedImpl<M>, decltype(&M::forward)>(layer), norm(std::move(estimates)) {
+      : detail::Wrapper<SpectralNormedImpl<M>, M>(layer), norm(std::move(estimates)) {
     detail::adopt_all_but_weight(*this, *layer);
     auto all = std::make_shared<Module>("ModuleDict"), list = std::make_shared<Module>("ParametrizationList");
     original = list->register_parameter("original", layer->weight);

@@ -55,7 +55,10 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, DType 
   } else {
     out = Tensor::empty({n}, kFloat64);
     double* p = out.data_ptr<double>();
-    for (int64_t i = 0; i < n; ++i) p[i] = a + static_cast<double>(i) * s;
+    // As in PyTorch, an integer result begins and steps by whole numbers; how many there are does not change.
+    const bool whole = !is_floating_point(dtype);
+    const double first = whole ? std::trunc(a) : a, by = whole ? std::trunc(s) : s;
+    for (int64_t i = 0; i < n; ++i) p[i] = first + static_cast<double>(i) * by;
   }
   return to_device(cast(out, dtype), device);
 }

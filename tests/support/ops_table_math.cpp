@@ -11,10 +11,10 @@ using Domain = OpRow::Domain;
 constexpr Domain kAny{-2, 2};
 
 using One = Tensor (*)(const Tensor&);
-using OneInPlace = Tensor& (Tensor::*)();
+using OneInPlace = Tensor& (Tensor::*)() const;
 using OneOut = Tensor& (*)(Tensor&, const Tensor&);
 using Two = Tensor (*)(const Tensor&, const Tensor&);
-using TwoInPlace = Tensor& (Tensor::*)(const Tensor&);
+using TwoInPlace = Tensor& (Tensor::*)(const Tensor&) const;
 using TwoOut = Tensor& (*)(Tensor&, const Tensor&, const Tensor&);
 
 // Other methods than PyTorch's: both are within a few ulp of the true value, more where the value is near a

@@ -50,7 +50,7 @@ inline IValue load_bytes(const std::string& bytes) {
 }
 
 inline std::string fault(const std::string& pickle, const std::vector<std::string>& storages = {},
-                  const std::string& byteorder = "little") {
+                         const std::string& byteorder = "little") {
   return message_of<IOError>([&] { load_bytes(archive(pickle, storages, byteorder)); });
 }
 
@@ -67,10 +67,10 @@ inline void touch_all(const IValue& v) {
 
 inline const std::string kStart = "\x80\x02";
 inline const std::string kStorage = "(X\x07" + std::string(3, '\0') + "storagectorch\nFloatStorage\nX\1" +
-                             std::string(3, '\0') + "0X\3" + std::string(3, '\0') + "cpuK\4tQ";
+                                    std::string(3, '\0') + "0X\3" + std::string(3, '\0') + "cpuK\4tQ";
 // A float tensor of sizes and strides (pickled) in a storage of four elements.
-inline std::string tensor_pickle(const std::string& offset, const std::string& sizes, const std::string& strides,
-                          const std::string& storage = kStorage) {
+inline std::string tensor_pickle(const std::string& offset, const std::string& sizes,
+                                 const std::string& strides, const std::string& storage = kStorage) {
   return kStart + "ctorch._utils\n_rebuild_tensor_v2\n(" + storage + offset + sizes + strides +
          "\x89"
          "ccollections\nOrderedDict\n)RtR.";
