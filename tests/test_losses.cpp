@@ -158,6 +158,14 @@ TEST_CASE("losses at extremes are PyTorch's") {
            f64({inf, -inf, NAN, 2e200, 0}));
   check_at([&](const Tensor& a) { return huber_loss(a, zero, 0, 2); }, f64({inf, inf, NAN, 2e200, 0}),
            f64({2, -2, NAN, 2, 0}));
+  check_at([&](const Tensor& a) { return l1_loss(a, zero, 0); }, f64({inf, inf, NAN, 1e200, 0}),
+           f64({1, -1, 0, 1, 0}));
+  for (const bool create_graph : {false, true}) {
+    const Tensor a = leaf({inf, NAN, 1}), b = leaf({inf, 0, 0});
+    const auto g = autograd::grad({l1_loss(a, b)}, {a, b}, {}, true, create_graph);
+    CHECK_CLOSE(g[0].detach(), f64({0, 0, 1.0 / 3}), 1e-16);
+    CHECK_CLOSE(g[1].detach(), f64({0, 0, -1.0 / 3}), 1e-16);
+  }
   // integers, and losses of nothing
   CHECK(mse_loss(tensor({1, 5}), tensor({4, 1}), kSumReduction).item<int64_t>() == 25);
   CHECK(std::isnan(mse_loss(empty({0}), empty({0})).item<double>()));

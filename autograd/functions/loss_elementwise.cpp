@@ -99,6 +99,7 @@ namespace {
 /// d = x - t: |d| > p0 ? p2 * (|d| - p0 / 2) : p1 * d^2. All losses of differences are one of these.
 Tensor difference_slope(const Tensor& x, const Tensor& t, const PairLoss::Params& p) {
   const Tensor d = sub(x, t);
+  if (p[1] == 0) return mul(where(eq(d, d), sign(d), Scalar(0)), Scalar(p[2]));
   const Tensor square_slope = mul(d, Scalar(2 * p[1]));
   if (std::isinf(p[0])) return square_slope;
   // At |d| = p0, where both are the same, the line's second derivative counts, as in PyTorch.
