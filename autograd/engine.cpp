@@ -442,10 +442,16 @@ void EngineRun::execute_general(Node* n) {
 }
 
 void EngineRun::run_leaf(LeafNode* leaf, Grads grads) {
-  if (TAPIR_LIKELY(!leaf->hooks_)) return accumulate(leaf, std::move(grads[0]));
+  // One that was frozen since the forward gets nothing.
+  if (TAPIR_LIKELY(!leaf->hooks_)) {
+    if (TAPIR_LIKELY(leaf->requires_grad)) accumulate(leaf, std::move(grads[0]));
+    return;
+  }
   if (!leaf->hooks_->pre.empty()) run_pre_hooks(leaf, grads);
-  accumulate(leaf, leaf->hooks_->post.empty() ? std::move(grads[0]) : grads[0]);
-  if (!leaf->hooks_->accumulated.empty()) run_accumulated_hooks(leaf);
+  if (leaf->requires_grad) {
+    accumulate(leaf, leaf->hooks_->post.empty() ? std::move(grads[0]) : grads[0]);
+    if (!leaf->hooks_->accumulated.empty()) run_accumulated_hooks(leaf);
+  }
   if (!leaf->hooks_->post.empty()) {
     std::vector<Tensor> none;
     run_post_hooks(leaf, none, {grads[0]});

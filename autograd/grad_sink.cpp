@@ -186,6 +186,10 @@ bool EngineRun::flush_into_leaf(LeafNode* leaf, GradBuffer& b) {
   if (b.grad.defined() || create_graph_ || leaf->hooks_ ||
       (filtered_ && targets_.contains(leaf) && !accumulate_))
     return false;
+  if (TAPIR_UNLIKELY(!leaf->requires_grad)) {  // frozen since the forward
+    b.drop_pending();
+    return true;
+  }
   LeafLock lock(*leaf);
   const NodeOutput& o = leaf->outputs()[0];
   if (b.pending->kind == PendingProducts::Kind::kRows && (leaf->by_rows() || !leaf->grad.defined())) {

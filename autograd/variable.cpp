@@ -281,6 +281,25 @@ void cut_history(const Tensor& t, const void* site) {
   rebase_history(t, std::move(ref));
 }
 
+namespace {
+
+// A gradient that is retained is, after a change in place, that of the new values: its cell leaves the old
+// node, and goes to the new one.
+Ref<RetainedSlot::Cell> take_retained(TensorImpl& t) {
+  AutogradSlot* s = t.autograd.get();
+  if (!s || s->kind() != AutogradSlot::Kind::kRetained) return {};
+  auto* retained = static_cast<RetainedSlot*>(s);
+  retained->node->remove_hook(retained->hook);
+  return retained->cell;
+}
+void move_retained(TensorImpl& t, Ref<RetainedSlot::Cell> cell) {
+  AutogradSlot* s = t.autograd.get();
+  if (s && s->kind() == AutogradSlot::Kind::kNode)
+    keep_gradient(t, Ref<Node>::share(static_cast<Node*>(s)), std::move(cell));
+}
+
+}  // namespace
+
 void detail::refresh_view(const TensorImpl& v) {
   auto& view = const_cast<TensorImpl&>(v);
   view.history = view.base->history;
@@ -288,7 +307,9 @@ void detail::refresh_view(const TensorImpl& v) {
   Edge edge = gradient_edge(base);
   if (!edge.is_valid()) return;
   const Tensor self(Ref<TensorImpl>::share(&view));
+  const Ref<RetainedSlot::Cell> cell = take_retained(view);
   record_strided_view(self, base);
+  if (cell) move_retained(view, cell);
 }
 
 void detail::undefined_inplace_failure(const char* op) {
@@ -329,23 +350,10 @@ void detail::check_inplace_slow(const Tensor& t, const char* op) {
   }
 }
 
-namespace {
-void move_retained(TensorImpl& t, Ref<RetainedSlot::Cell> cell) {
-  if (AutogradSlot* s = slot_of(t); s && s->kind() == AutogradSlot::Kind::kNode)
-    keep_gradient(t, Ref<Node>::share(static_cast<Node*>(s)), std::move(cell));
-}
-}  // namespace
-
 void rebase_history(const Tensor& t, Ref<Node> node, uint32_t nr) {
   TensorImpl& impl = *t.impl();
-  // A gradient that is retained is from now on that of the new values.
-  Ref<RetainedSlot::Cell> cell;
-  if (AutogradSlot* s = slot_of(impl); s && s->kind() == AutogradSlot::Kind::kRetained) {
-    auto* retained = static_cast<RetainedSlot*>(s);
-    retained->node->remove_hook(retained->hook);
-    cell = retained->cell;
-  }
   if (!impl.base) {
+    Ref<RetainedSlot::Cell> cell = take_retained(impl);
     set_history(t, node, nr);
     impl.history_changed();
     if (cell) move_retained(impl, std::move(cell));
@@ -358,11 +366,12 @@ void rebase_history(const Tensor& t, Ref<Node> node, uint32_t nr) {
   replace->base = base.layout_of();
   replace->part = impl.layout;
   replace->set_call_site(replace->edges()[1].function->call_site());
+  Ref<RetainedSlot::Cell> cell = take_retained(*impl.base);
   set_history(base, Ref<Node>::adopt(replace));
   impl.base->history_changed();
+  if (cell) move_retained(*impl.base, std::move(cell));
   // The view's own history is now a part of its base's.
   detail::refresh_view(impl);
-  if (cell) move_retained(impl, std::move(cell));
 }
 
 }  // namespace tapir

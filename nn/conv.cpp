@@ -6,7 +6,6 @@
 
 #include "tapir/autograd/functions/conv.h"
 #include "tapir/autograd/functions/shape.h"
-#include "tapir/nn/any.h"
 #include "tapir/nn/functional.h"
 #include "tapir/nn/init.h"
 #include "tapir/tensor/error_format.h"

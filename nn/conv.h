@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "tapir/nn/any.h"
 #include "tapir/nn/enums.h"
 #include "tapir/nn/expanding_array.h"
 #include "tapir/nn/module.h"

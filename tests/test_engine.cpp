@@ -275,3 +275,30 @@ TEST_CASE("a backward inside a backward") {
     CHECK_SAME(b.grad(), f64({80}));
   }
 }
+
+TEST_CASE("a leaf that is frozen after the forward gets no gradient") {
+  Tensor x = leaf({1, 2}), w = leaf({{1, 2}, {3, 4}});
+  int accumulated = 0;
+  const Tensor y = (x * 2).sum(), z = matmul(ones({3, 2}, kFloat64), w.t()).sum();
+  w.register_post_accumulate_grad_hook([&](const Tensor&) { ++accumulated; });
+  x.requires_grad_(false);
+  w.requires_grad_(false);
+  y.backward({}, true);
+  z.backward({}, true);
+  CHECK_FALSE(x.grad().defined());
+  CHECK_FALSE(w.grad().defined());
+  CHECK(accumulated == 0);
+  x.requires_grad_(true);
+  y.backward();
+  CHECK_SAME(x.grad(), f64({2, 2}));
+
+  // Also where the gradient waits as a product, or adds to one.
+  Tensor weight = leaf({{1, 2}, {3, 4}});
+  const Tensor rows = ones({3, 2}, kFloat64);
+  const auto loss = [&] { return linear(rows, weight).sum(); };
+  loss().backward();
+  const Tensor before = weight.grad().clone(), late = loss();
+  weight.requires_grad_(false);
+  late.backward();
+  CHECK_SAME(weight.grad(), before);
+}

@@ -119,6 +119,37 @@ TEST_CASE("after an in-place change, the retained gradient is that of the new va
   CHECK_SAME(a.grad(), f64({1800, 3600 + 64}));
 }
 
+TEST_CASE("the gradients that a base and its views retain go along with a change of the other") {
+  const Tensor weights = f64({1, 2, 3});
+  const Tensor a = leaf({1, 1, 1});
+  Tensor y = a * 2;
+  y.retain_grad();
+  y.select(0, 0).mul_(5);
+  CHECK(y.retains_grad());
+  (y * weights).sum().backward();
+  CHECK_SAME(y.grad(), weights);
+  CHECK_SAME(a.grad(), f64({10, 4, 6}));
+
+  Tensor base = a * 2, view = base.narrow(0, 0, 2);
+  base.retain_grad();
+  view.retain_grad();
+  base.mul_(5);
+  CHECK(view.retains_grad());
+  (view * weights.narrow(0, 0, 2)).sum().backward();
+  CHECK_SAME(view.grad(), f64({1, 2}));
+  CHECK_SAME(base.grad(), f64({1, 2, 0}));
+
+  // Both at once, and through another view.
+  Tensor both = a * 2, part = both.narrow(0, 0, 2);
+  both.retain_grad();
+  part.retain_grad();
+  both.narrow(0, 1, 2).mul_(5);
+  part.mul_(3);
+  (both * weights + part.sum()).sum().backward();
+  CHECK_SAME(part.grad(), f64({3, 3}));
+  CHECK_SAME(both.grad(), f64({4, 5, 3}));
+}
+
 TEST_CASE("hooks may be removed while they run") {
   const Tensor a = leaf({1});
   Tensor y = a * 2;

@@ -141,8 +141,44 @@ TEST_CASE("derivatives that there are not are refused") {
   CHECK_THROWS_AS(linalg::lu_factor(tall), AutogradError);
   const Tensor singular = leaf({{1, 2}, {2, 4}});
   CHECK_CLOSE(autograd::grad({linalg::det(singular)}, {singular})[0], f64({{4, -2}, {-2, 1}}), 4e-15);
-  CHECK_THROWS_AS(autograd::grad({linalg::det(singular)}, {singular}, {}, true, true), ValueError);
   CHECK_THROWS_AS(std::get<1>(linalg::slogdet(singular)).backward(), ValueError);
+}
+
+TEST_CASE("the determinants of singular matrices have a second derivative, and no third") {
+  const auto first = [](const Tensor& x) { return autograd::grad({linalg::det(x)}, {x}, {}, true, true)[0]; };
+  const Tensor singular = leaf({{1, 2}, {2, 4}});
+  const Tensor g = first(singular);
+  CHECK_CLOSE(g, f64({{4, -2}, {-2, 1}}), 4e-15);
+  const Tensor h = autograd::grad({(g * f64({{1, 10}, {100, 1000}})).sum()}, {singular}, {}, true, true)[0];
+  CHECK_CLOSE(h, f64({{1000, -100}, {-10, 1}}), 1e-12);
+  CHECK_THROWS_AS(autograd::grad({h.sum()}, {singular}), AutogradError);
+
+  for (const Tensor& x : {leaf({1, 2, 2}), leaf({0, 0, 0})}) {
+    const Tensor slope = autograd::grad({linalg::det(outer(x, x))}, {x}, {}, true, true)[0];
+    CHECK_CLOSE(slope, f64({0, 0, 0}), 1e-12);
+    CHECK_CLOSE(autograd::grad({slope.sum()}, {x})[0], f64({0, 0, 0}), 1e-12);
+  }
+
+  // Of ranks 2 and 1, and regular, in one batch: against the cofactors of 3 x 3 matrices written out.
+  const auto written = [](const Tensor& a) {
+    const auto at = [&](int64_t i, int64_t j) { return a.select(-2, i).select(-1, j); };
+    return at(0, 0) * (at(1, 1) * at(2, 2) - at(1, 2) * at(2, 1)) -
+           at(0, 1) * (at(1, 0) * at(2, 2) - at(1, 2) * at(2, 0)) +
+           at(0, 2) * (at(1, 0) * at(2, 1) - at(1, 1) * at(2, 0));
+  };
+  const Tensor a = f64({{{1, 2, 4}, {2, 4, 8}, {0, 1, 3}},
+                        {{1, 2, 4}, {2, 4, 8}, {4, 8, 16}},
+                        {{2, 1, 0}, {1, 3, 1}, {0, 1, 4}}})
+                       .set_requires_grad(true);
+  CHECK(linalg::det(a)[0].item<double>() == 0);
+  const Tensor weights = arange(27, kFloat64).view({3, 3, 3});
+  const auto second = [&](const Tensor& d) {
+    const Tensor slope = autograd::grad({d.sum()}, {a}, {}, true, true)[0];
+    return std::pair(slope.detach(), autograd::grad({(slope * weights).sum()}, {a})[0]);
+  };
+  const auto got = second(linalg::det(a)), expected = second(written(a));
+  CHECK_CLOSE(got.first, expected.first, 1e-12);
+  CHECK_CLOSE(got.second, expected.second, 1e-11);
 }
 
 TEST_CASE("the gradient of solve reads the factors once more, and knows when its inputs were changed") {

@@ -158,6 +158,14 @@ TEST_CASE("losses at extremes are PyTorch's") {
            f64({inf, -inf, NAN, 2e200, 0}));
   check_at([&](const Tensor& a) { return huber_loss(a, zero, 0, 2); }, f64({inf, inf, NAN, 2e200, 0}),
            f64({2, -2, NAN, 2, 0}));
+  check_at([&](const Tensor& a) { return l1_loss(a, zero, 0); }, f64({inf, inf, NAN, 1e200, 0}),
+           f64({1, -1, 0, 1, 0}));
+  for (const bool create_graph : {false, true}) {
+    const Tensor a = leaf({inf, NAN, 1}), b = leaf({inf, 0, 0});
+    const auto g = autograd::grad({l1_loss(a, b)}, {a, b}, {}, true, create_graph);
+    CHECK_CLOSE(g[0].detach(), f64({0, 0, 1.0 / 3}), 1e-16);
+    CHECK_CLOSE(g[1].detach(), f64({0, 0, -1.0 / 3}), 1e-16);
+  }
   // integers, and losses of nothing
   CHECK(mse_loss(tensor({1, 5}), tensor({4, 1}), kSumReduction).item<int64_t>() == 25);
   CHECK(std::isnan(mse_loss(empty({0}), empty({0})).item<double>()));
@@ -206,6 +214,35 @@ TEST_CASE("layer norm of half types, of no rows and of many rows") {
   set_num_threads(threads);
   CHECK_SAME(many[0], one[0]);
   CHECK_SAME(many[1], one[1]);
+}
+
+TEST_CASE("margin losses are flat where a margin is just kept") {
+  const Tensor a = leaf({{1, 2, 2}}), b = leaf({{1, 2, 2}});
+  multi_margin_loss(a, tensor({1})).backward();
+  multilabel_margin_loss(b, tensor({{1, -1, 0}})).backward();
+  for (const Tensor& x : {a, b}) CHECK_CLOSE(x.grad(), f64({{0, -1.0 / 3, 1.0 / 3}}), 1e-15);
+}
+
+TEST_CASE("second derivatives at kinks are PyTorch's") {
+  const auto second = [](const Tensor& x, auto f) {
+    const Tensor g = autograd::grad({f(x).sum()}, {x}, {}, true, true)[0];
+    return autograd::grad({g.sum()}, {x})[0];
+  };
+  const Tensor zero = leaf({0}), target = f64({0, 0, 0});
+  CHECK_SAME(second(zero, [](const Tensor& x) { return elu(x); }), f64({0}));
+  CHECK_SAME(second(zero, [](const Tensor& x) { return selu(x); }), f64({0}));
+  CHECK_SAME(second(zero, [](const Tensor& x) { return celu(x); }), f64({0}));
+  CHECK_SAME(second(leaf({-3, 3, -2}), [](const Tensor& x) { return hardswish(x); }), f64({0, 0, 1.0 / 3}));
+  const auto smooth = [&](const Tensor& x) { return smooth_l1_loss(x, target, 0, 2); };
+  CHECK_SAME(second(leaf({-2, 2, 1}), smooth), f64({0, 0, 0.5}));
+  const auto huber = [&](const Tensor& x) { return huber_loss(x, target, 0, 2); };
+  CHECK_SAME(second(leaf({-2, 2, 1}), huber), f64({0, 0, 1}));
+  const auto squares = [&](const Tensor& x) { return mse_loss(x, target, 0); };
+  CHECK_SAME(second(leaf({-2, 0, 1}), squares), f64({2, 2, 2}));
+  const auto entropy = [](const Tensor& x) { return binary_cross_entropy(x, f64({0, 1})); };
+  CHECK_SAME(second(leaf({0, 1}), entropy), f64({0, 0}));
+  for (const double p : {2.5, 3.0, 4.0})
+    CHECK_SAME(second(leaf({0, 0, 0}), [p](const Tensor& x) { return norm(x, p); }), f64({0, 0, 0}));
 }
 
 TEST_CASE("losses and norms say what does not fit") {

@@ -82,7 +82,7 @@ Tensor normal_density(const Tensor& x) {
 }
 Tensor elu_second(const Tensor& x, const P& p) {
   const Tensor e = mul(exp(mul(x, Scalar(p.p2))), Scalar(p.p1 * p.p2 * p.p2));
-  return where(le(x, Scalar(0)), e, Scalar(0));
+  return where(lt(x, Scalar(0)), e, Scalar(0));
 }
 Tensor gelu_second(const Tensor& x, const P&) { return mul(normal_density(x), 2 - square(x)); }
 Tensor gelu_tanh_second(const Tensor& x, const P&) {
@@ -107,7 +107,7 @@ Tensor log_sigmoid_second(const Tensor& x, const P&) {
   return s * (s - 1);
 }
 Tensor hardswish_second(const Tensor& x, const P&) {
-  return where(logical_or(lt(x, Scalar(-3)), gt(x, Scalar(3))), Scalar(0),
+  return where(logical_or(le(x, Scalar(-3)), ge(x, Scalar(3))), Scalar(0),
                raw::full(x.sizes(), 1.0 / 3, x.dtype(), x.device()));
 }
 Tensor softsign_second(const Tensor& x, const P&) { return -2 * sign(x) * pow(abs(x) + 1, Scalar(-3)); }

@@ -19,6 +19,17 @@ struct ToBackward final : NodeOf<1> {
   Device device{kCPU};
 };
 
+// Over recorded values, which get a gradient of zeros.
+struct CopyIntoBackward final : NodeOf<2> {
+  const char* type_name() const override { return "CopyBackward"; }
+  void backward(Grads g, GradSink& sink) override {
+    if (sink.wants(0)) sink.set(0, to(to(g[0], dtype), device));
+    if (sink.wants(1)) sink.set(1, raw::zeros(g[0].sizes(), g[0].dtype(), g[0].device()));
+  }
+  DType dtype = kFloat32;
+  Device device{kCPU};
+};
+
 // Records a copy in a dtype that may have a gradient.
 void record_to(const void* site, const Tensor& y, const Tensor& x) {
   if (!recording(x) || !is_floating_point(y.dtype())) return;
@@ -63,9 +74,10 @@ void copy_(const Tensor& dst, const Tensor& src) {
   const bool record_it = recording(dst, src) && is_floating_point(dst.dtype());
   raw::copy_into(dst, src);
   if (!record_it) return;
-  auto* node = new ToBackward;  // dst's old value gets no gradient: it is overwritten
+  auto* node = new CopyIntoBackward;
   Ref<Node> ref = Ref<Node>::adopt(node);
   node->set_edge(0, src);
+  if (!dst.is_view()) node->set_edge(1, dst);  // the old part of a base gets its zeros there
   node->dtype = src.dtype();
   node->device = src.device();
   node->set_call_site(TAPIR_HERE);

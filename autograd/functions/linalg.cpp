@@ -137,13 +137,73 @@ Tensor cofactors(const Tensor& a) {
 
 Tensor over_matrices(const Tensor& x) { return unsqueeze(unsqueeze(x, -1), -1); }
 
+// What the derivative of the cofactors makes of a change g of A: with A = U diag(s) V^T, G = U^T g V and P
+// the products of all singular values but two, det(U V^T) U (diag(P diag(G)) - P * G^T) V^T. The map is its
+// own adjoint, so that it serves backward, too.
+Tensor change_of_cofactors(const Tensor& a, const Tensor& g) {
+  const auto [u, s, vt] = raw::svd(a, true, true, "linalg.det");
+  const Tensor zero = eq(s, Scalar(0)), zeros = to(zero, s.dtype());
+  const Tensor logs = masked_fill(log(s), zero, 0);
+  const auto but_two = [](const Tensor& x) {
+    return sub(unsqueeze(sub(sum(x, -1, true), x), -1), unsqueeze(x, -2));
+  };
+  const Tensor gone = logical_or(gt(but_two(zeros), Scalar(0)), logical_not(off_diagonal(a)));
+  const Tensor others = masked_fill(exp(but_two(logs)), gone, 0);
+  const Tensor turned = matmul(matmul(mT(u), g), mT(vt));
+  const Tensor own = matmul(others, unsqueeze(diagonal(turned, 0, -2, -1), -1));
+  const Tensor inner = sub(masked_fill(expand(own, a.sizes()), off_diagonal(a), 0), mul(others, mT(turned)));
+  const Tensor sign = mul(raw::det(u, "linalg.det"), raw::det(vt, "linalg.det"));
+  return mul(over_matrices(sign), matmul(matmul(u, inner), vt));
+}
+
+struct CofactorsChangeBackward final : NodeOf<2, 1> {
+  const char* type_name() const override { return "LinalgCofactorsBackwardBackward"; }
+  void backward(Grads g, GradSink& sink) override;
+};
+
+Tensor recorded_change_of_cofactors(const Tensor& a, const Tensor& g, const void* site) {
+  Tensor y;
+  {
+    NoGradGuard no_grad;
+    y = change_of_cofactors(a, g);
+  }
+  if (recording(a, g)) record<CofactorsChangeBackward>(site, y, a, g)->save(a);
+  return y;
+}
+
+void CofactorsChangeBackward::backward(Grads g, GradSink& sink) {
+  TAPIR_CHECK_AS(AutogradError, !sink.wants(0),
+                 "the third derivative of linalg.det: a matrix of sizes {} is singular, where it is known up "
+                 "to the second; write the determinant out as sums of products",
+                 saved(0).sizes());
+  if (sink.wants(1)) sink.set(1, recorded_change_of_cofactors(saved(0), g[0], call_site()));
+}
+
+struct CofactorsBackward final : NodeOf<1, 1> {
+  const char* type_name() const override { return "LinalgCofactorsBackward"; }
+  void backward(Grads g, GradSink& sink) override {
+    sink.set(0, recorded_change_of_cofactors(saved(0), g[0], call_site()));
+  }
+};
+
+// Of singular matrices, whose determinant has no derivative by the inverse.
+Tensor recorded_cofactors(const Tensor& a, const void* site) {
+  Tensor y;
+  {
+    NoGradGuard no_grad;
+    y = cofactors(a);
+  }
+  if (recording(a)) record<CofactorsBackward>(site, y, a)->save(a);
+  return y;
+}
+
 struct DetBackward final : NodeOf<1, 2> {
   const char* type_name() const override { return "LinalgDetBackward"; }
   void backward(Grads g, GradSink& sink) override {
     const Tensor a = saved(0), d = saved(1);
     if (a.numel() == 0) return sink.set(0, zeros_like(a));
-    if (sink.deferring() && any(eq(d, Scalar(0))).item<bool>())
-      return sink.set(0, mul(over_matrices(g[0]), cofactors(a)));
+    if (any(eq(d, Scalar(0))).item<bool>())
+      return sink.set(0, mul(over_matrices(g[0]), recorded_cofactors(a, call_site())));
     const Tensor inverse = inverse_of(a, "the recorded derivative of linalg.det", call_site());
     sink.set(0, mul(over_matrices(mul(g[0], d)), mT(inverse)));
   }

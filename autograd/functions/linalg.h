@@ -55,7 +55,7 @@ TAPIR_API Tensor eigvalsh(const Tensor& a, std::string_view uplo = "L");
 TAPIR_API std::tuple<Tensor, Tensor, Tensor, Tensor> lstsq(
     const Tensor& a, const Tensor& b, std::optional<double> rcond = std::nullopt,
     std::optional<std::string_view> driver = std::nullopt);
-/// Determinants. The derivative of a singular matrix is right, its second derivative throws ValueError.
+/// Determinants. The first two derivatives of a singular matrix are right, its third throws AutogradError.
 TAPIR_API Tensor det(const Tensor& a);
 /// (sign, log |det A|), which neither overflow nor underflow: 0 and -inf for singular matrices, whose
 /// derivative throws ValueError.

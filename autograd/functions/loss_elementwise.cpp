@@ -99,7 +99,11 @@ namespace {
 /// d = x - t: |d| > p0 ? p2 * (|d| - p0 / 2) : p1 * d^2. All losses of differences are one of these.
 Tensor difference_slope(const Tensor& x, const Tensor& t, const PairLoss::Params& p) {
   const Tensor d = sub(x, t);
-  return where(gt(abs(d), Scalar(p[0])), mul(sign(d), Scalar(p[2])), mul(d, Scalar(2 * p[1])));
+  if (p[1] == 0) return mul(where(eq(d, d), sign(d), Scalar(0)), Scalar(p[2]));
+  const Tensor square_slope = mul(d, Scalar(2 * p[1]));
+  if (std::isinf(p[0])) return square_slope;
+  // At |d| = p0, where both are the same, the line's second derivative counts, as in PyTorch.
+  return where(ge(abs(d), Scalar(p[0])), mul(sign(d), Scalar(p[2])), square_slope);
 }
 Tensor minus_difference_slope(const Tensor& x, const Tensor& t, const PairLoss::Params& p) {
   return difference_slope(t, x, p);
@@ -153,7 +157,9 @@ using Params = PairLoss::Params;
 constexpr PairLoss kBinary{
     "BinaryCrossEntropyBackward", Pointwise::binary_cross_entropy, Pointwise::binary_cross_entropy_backward,
     [](const Tensor& p, const Tensor& t, const Params&) {
-      return div(sub(p, t), clamp_min(mul(p, 1 - p), Scalar(1e-12)));
+      // Where p = t is 0 or 1, flat in p as in PyTorch: the quotient would change by 1 / 1e-12.
+      const Tensor settled = logical_and(eq(p, t), eq(mul(p, 1 - p), Scalar(0)));
+      return div(sub(where(settled, p.detach(), p), t), clamp_min(mul(p, 1 - p), Scalar(1e-12)));
     },
     [](const Tensor& p, const Tensor&, const Params&) {
       return sub(clamp_min(log1p(neg(p)), Scalar(-100)), clamp_min(log(p), Scalar(-100)));

@@ -77,7 +77,7 @@ Tensor multi_margin_loss(const Tensor& input, const Tensor& target, const Scalar
                  "multi_margin_loss: weight has sizes {}, expected one for each of {} classes",
                  weight.sizes(), classes);
   const Tensor at = unsqueeze(t, 1);
-  Tensor z = clamp_min(add(sub(x, gather(x, 1, at)), margin), Scalar(0));
+  Tensor z = relu(add(sub(x, gather(x, 1, at)), margin));  // unlike clamp_min, flat at 0
   if (power == 2) z = square(z);
   if (weight.defined()) z = mul(z, unsqueeze(index_select(weight, 0, t), 1));
   const Tensor own = eq(raw::arange(0, classes, 1, kInt64, x.device()), at);
@@ -119,7 +119,7 @@ Tensor multilabel_margin_loss(const Tensor& input, const Tensor& target, int64_t
     return raw::to_device(raw::cast(m, input.dtype()), input.device());
   };
   const Tensor chosen = unsqueeze(gather(x, 1, raw::to_device(t, input.device())), 2);  // (N, targets, 1)
-  const Tensor z = clamp_min(1 - chosen + unsqueeze(x, 1), Scalar(0));  // (N, targets, others)
+  const Tensor z = relu(1 - chosen + unsqueeze(x, 1));  // (N, targets, others)
   const Tensor losses =
       div(sum(mul(mul(z, back(counts)), back(others)), {1, 2}), Scalar(static_cast<double>(classes)));
   return reduce_losses(one ? squeeze(losses, 0) : losses, reduction);

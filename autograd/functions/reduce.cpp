@@ -263,7 +263,9 @@ struct NormBackward final : NodeOf<1, 2> {
     if (std::isinf(p)) return sink.set(0, mul(share_among_equals(g, abs(x), norm, reduced, dims), sign(x)));
     const Tensor flat = eq(norm, Scalar(0));
     if (p == 2) return sink.set(0, mul(g, masked_fill(div(x, norm), flat, 0)));
-    const Tensor ratio = masked_fill(div(abs(x), norm), logical_or(flat, eq(x, Scalar(0))), 1);
+    // Above 2, the second derivative at zero is 0 as well, which a division by 0 would make NaN.
+    const Tensor divisor = p > 2 ? masked_fill(norm, flat, 1) : norm;
+    const Tensor ratio = masked_fill(div(abs(x), divisor), logical_or(flat, eq(x, Scalar(0))), 1);
     const Tensor slope = p < 1 ? masked_fill(sign(x), flat, 0) : sign(x);
     sink.set(0, mul(g, mul(slope, pow(ratio, Scalar(p - 1)))));
   }
