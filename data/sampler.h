@@ -71,6 +71,8 @@ class TAPIR_API DrawnSampler : public Sampler<> {
   void load_state_dict(const State& state) override;
   /// How many samples were given in this epoch.
   size_t index() const noexcept { return index_; }
+  /// The generator that it was given.
+  const std::optional<Generator>& generator() const noexcept { return generator_; }
 
  protected:
   DrawnSampler(size_t size, std::optional<Generator> generator)
