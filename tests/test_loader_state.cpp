@@ -264,7 +264,10 @@ TEST_CASE("packed batches hold the steps of all sequences, the longest first") {
   CHECK(longs(packed.unsorted_indices) == Longs{1, 0, 3, 2});
   CHECK(longs(packed.lengths) == Longs{2, 3, 1, 2});
   for (Example<>& e : examples) e.target = sequence(7, 1);
-  CHECK(longs(pack_examples(examples).target) == Longs{7, 7, 7, 7});
+  CHECK_THROWS_WITH(pack_examples(examples),
+                    ContainsSubstring("example 0 has data of length 2 and a target of length 1"));
+  CHECK(longs(pack_examples(examples, false).target) == Longs{7, 7, 7, 7});
+  CHECK(longs(transforms::PackSequences(false).apply_batch(examples).target) == Longs{7, 7, 7, 7});
   examples[1].data = sequence(0, 0);
   CHECK_THROWS_AS(pack_examples(examples), ShapeError);
   CHECK_THROWS_AS(pack_examples({}), ValueError);
