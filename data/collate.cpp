@@ -33,10 +33,21 @@ void check_alike(ArrayRef<Tensor> tensors, size_t from, const char* op) {
   }
 }
 
-bool same_lengths(const std::vector<Example<>>& examples) {
-  return std::all_of(examples.begin(), examples.end(), [](const Example<>& e) {
-    return e.target.defined() && e.target.dim() > 0 && e.target.sizes()[0] == e.data.sizes()[0];
-  });
+// Whether targets are sequences, by `option`; those without a dimension are none. Not guessed from the
+// lengths: a target of 3 labels would come otherwise in the batches where all sequences have length 3.
+bool have_sequences(const std::vector<Example<>>& examples, bool option, const char* op,
+                    const char* way_out) {
+  if (!option) return false;
+  for (const Example<>& e : examples)
+    if (!e.target.defined() || e.target.dim() == 0) return false;
+  for (size_t i = 0; i < examples.size(); ++i) {
+    const int64_t data = examples[i].data.sizes()[0], target = examples[i].target.sizes()[0];
+    TAPIR_CHECK_AS(ShapeError, data == target,
+                   "{}: example {} has data of length {} and a target of length {}, expected the same; {} "
+                   "stacks targets that are no sequences",
+                   op, i, data, target, way_out);
+  }
+  return true;
 }
 
 }  // namespace
@@ -88,13 +99,16 @@ PaddedExample pad_examples(const std::vector<Example<>>& examples, const PadOpti
     batch.lengths.data_ptr<int64_t>()[i] = e.data.sizes()[0];
   }
   batch.data = pad_tensors(data, options);
-  batch.target = same_lengths(examples)
-                     ? pad_tensors(targets, PadOptions(options).padding_value(options.target_padding_value()))
-                     : stack_tensors(targets);
+  if (have_sequences(examples, options.pad_targets(), "pad", "pad_targets(false)")) {
+    raw::check_fits("pad: target_padding_value", options.target_padding_value(), targets[0].dtype());
+    batch.target = pad_tensors(targets, PadOptions(options).padding_value(options.target_padding_value()));
+  } else {
+    batch.target = stack_tensors(targets);
+  }
   return batch;
 }
 
-PackedExample pack_examples(const std::vector<Example<>>& examples) {
+PackedExample pack_examples(const std::vector<Example<>>& examples, bool pack_targets) {
   TAPIR_CHECK_AS(ValueError, !examples.empty(), "pack: got no example, expected at least one");
   const auto batch = static_cast<int64_t>(examples.size());
   std::vector<Tensor> data, targets;
@@ -137,7 +151,7 @@ PackedExample pack_examples(const std::vector<Example<>>& examples) {
     return out;
   };
   packed.data = pack(data);
-  if (same_lengths(examples)) {
+  if (have_sequences(examples, pack_targets, "pack", "pack_targets = false")) {
     check_alike(targets, 1, "pack");
     packed.target = pack(targets);
   } else {

@@ -21,6 +21,9 @@ struct PadOptions {
   TAPIR_ARG(double, padding_value) = 0;
   /// The same for targets; the default is what cross_entropy ignores.
   TAPIR_ARG(double, target_padding_value) = -100;
+  /// Targets with a dimension are sequences as long as their data and are padded like it; false stacks them.
+  /// Those without a dimension are always stacked.
+  TAPIR_ARG(bool, pad_targets) = true;
   /// Longest sequence first, as pack_padded_sequence expects; those of equal length keep their order.
   TAPIR_ARG(bool, sort) = false;
 };
@@ -31,29 +34,29 @@ TAPIR_API Tensor pad_tensors(ArrayRef<Tensor> sequences, const PadOptions& optio
 
 /// A batch of sequences.
 struct PaddedExample {
-  Tensor data;  ///< (T, B, ...), or (B, T, ...)
-  Tensor
-      target;  ///< likewise where each target is as long as its sequence, else the targets stacked: (B, ...)
+  Tensor data;     ///< (T, B, ...), or (B, T, ...)
+  Tensor target;   ///< likewise where targets are sequences, else the targets stacked: (B, ...)
   Tensor lengths;  ///< (B), int64
 };
-/// Pads data and, where every target is a sequence as long as its data, targets.
+/// Pads data and, by PadOptions::pad_targets, targets. Throws ShapeError where a target is not as long as its
+/// data, else as pad_tensors does.
 TAPIR_API PaddedExample pad_examples(const std::vector<Example<>>& examples, const PadOptions& options = {});
 
 /// A batch of sequences without padding, as the parts of an nn::utils::rnn::PackedSequence:
 ///   rnn::PackedSequence(batch.data, batch.batch_sizes, batch.sorted_indices, batch.unsorted_indices)
 struct PackedExample {
   Tensor data;  ///< (N, ...): step by step, of each step one row per sequence that is that long
-  /// (N, ...) in the same order where each target is as long as its sequence, else the targets stacked in the
-  /// examples' order: (B, ...).
+  /// (N, ...) in the same order where targets are sequences, else the targets stacked in the examples' order:
+  /// (B, ...).
   Tensor target;
   Tensor batch_sizes;       ///< (T) int64: rows per step
   Tensor sorted_indices;    ///< (B) int64: which example is the j-th longest
   Tensor unsorted_indices;  ///< (B) int64: the inverse
   Tensor lengths;           ///< (B) int64, in the examples' order
 };
-/// Packs data and, where every target is a sequence as long as its data, targets. Throws ShapeError for an
-/// empty sequence, and as pad_examples does.
-TAPIR_API PackedExample pack_examples(const std::vector<Example<>>& examples);
+/// Packs data and, as pad_examples does by pad_targets, targets. Throws ShapeError for an empty sequence, and
+/// as pad_examples does.
+TAPIR_API PackedExample pack_examples(const std::vector<Example<>>& examples, bool pack_targets = true);
 
 /// For transforms::Normalize.
 TAPIR_API Tensor channel_values(ArrayRef<double> values, const char* name);

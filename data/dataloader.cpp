@@ -63,7 +63,8 @@ void Epoch::take(uint64_t batch) {
   }
 }
 
-State Epoch::state_dict(bool within, const FullDataLoaderOptions& options) const {
+State Epoch::state_dict(bool within, const FullDataLoaderOptions& options,
+                        const std::optional<Generator>& own) const {
   State state;
   state.set("epoch", number);
   state.set("within", within);
@@ -73,12 +74,13 @@ State Epoch::state_dict(bool within, const FullDataLoaderOptions& options) const
     state.set("seed", seed);
     state.set("below", below);
     state.set("beyond", beyond);
+    if (own) state.set("own_generator", own->get_state());
   }
   state.set("source", source);
   return state;
 }
 
-bool Epoch::load(const State& state, const FullDataLoaderOptions& options) {
+bool Epoch::load(const State& state, const FullDataLoaderOptions& options, bool has_own_generator) {
   Epoch loaded;
   loaded.number = state.number("epoch");
   const uint64_t batch_size = state.number("batch_size");
@@ -94,21 +96,25 @@ bool Epoch::load(const State& state, const FullDataLoaderOptions& options) {
     loaded.seed = state.number("seed");
     loaded.below = state.number("below");
     for (const uint64_t batch : state.numbers("beyond")) loaded.take(batch);
+    if (has_own_generator) Generator().set_state(loaded.own_generator = state.bytes("own_generator"));
   }
   loaded.source = state.part("source");
   *this = std::move(loaded);
   return within;
 }
 
-GeneratorRewind::GeneratorRewind(const std::vector<uint8_t>& state) : now_(default_generator().get_state()) {
-  default_generator().set_state(state);
+GeneratorRewind::GeneratorRewind(const Generator& generator, const std::vector<uint8_t>& state)
+    : generator_(generator), now_(generator.get_state()) {
+  generator_.set_state(state);
 }
-GeneratorRewind::~GeneratorRewind() { default_generator().set_state(now_); }
+GeneratorRewind::~GeneratorRewind() { generator_.set_state(now_); }
 
 void check_iteration(bool current, bool joined) {
   TAPIR_CHECK_AS(ValueError, !joined, "DataLoader: got a call of begin() or ++ after join()");
-  TAPIR_CHECK_AS(ValueError, current,
-                 "DataLoader: this iterator's epoch ended when begin() was called again on the same loader");
+  TAPIR_CHECK_AS(
+      ValueError, current,
+      "DataLoader: this iterator's epoch ended when begin() or load_state_dict() was called on the "
+      "same loader");
 }
 void end_iterator_failure() { throw_error<ValueError>("DataLoader: got a use of the iterator past the end"); }
 void copies_failure(size_t workers) {

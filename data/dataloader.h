@@ -36,7 +36,8 @@ struct DataLoaderOptions {
   TAPIR_ARG(std::optional<std::chrono::milliseconds>, timeout);
   /// Batches come in the sampler's order whatever worker was first; false gives them as they are ready.
   TAPIR_ARG(bool, enforce_ordering) = true;
-  /// Leaves out the last batch where it is not full.
+  /// Leaves out the last batch where it is not full. Of no effect, as in libtorch, on a stateful dataset
+  /// (iterable, in chunks), which makes its batches itself.
   TAPIR_ARG(bool, drop_last) = false;
 };
 
@@ -74,28 +75,34 @@ TAPIR_API uint64_t seed_of(const std::vector<uint8_t>& generator_state, uint64_t
 /// Where a loader stands. An epoch is described by how it began and by the batches that were taken since; to
 /// resume it is begun again in the same way, and those batches are passed over.
 struct TAPIR_API Epoch {
-  uint64_t number = 0;             ///< epochs begun so far
-  uint64_t seed = 0;               ///< of what is drawn while batches are read
-  std::vector<uint8_t> generator;  ///< the default generator when the epoch began
-  State source;                    ///< the sampler or the stateful dataset before it began
-  uint64_t below = 0;              ///< batches that were taken: these
-  std::vector<uint64_t> beyond;    ///< and, where the order is not kept, these, in ascending order
+  uint64_t number = 0;                 ///< epochs begun so far
+  uint64_t seed = 0;                   ///< of what is drawn while batches are read
+  std::vector<uint8_t> generator;      ///< the default generator when the epoch began
+  State source;                        ///< the sampler or the stateful dataset before it began
+  std::vector<uint8_t> own_generator;  ///< of what was loaded: the sampler's own generator when it was saved
+  uint64_t below = 0;                  ///< batches that were taken: these
+  std::vector<uint64_t> beyond;        ///< and, where the order is not kept, these, in ascending order
 
   void begin(State source_state);
   bool taken(uint64_t batch) const;
   void take(uint64_t batch);
-  State state_dict(bool within, const FullDataLoaderOptions& options) const;
+  /// `own` is the sampler's own generator.
+  State state_dict(bool within, const FullDataLoaderOptions& options,
+                   const std::optional<Generator>& own) const;
   /// Returns whether the state is one within an epoch.
-  bool load(const State& state, const FullDataLoaderOptions& options);
+  bool load(const State& state, const FullDataLoaderOptions& options, bool has_own_generator);
 };
 
-/// The default generator as it was, and back again at the end.
+/// A generator as it was, and back again at the end.
 class TAPIR_API GeneratorRewind {
  public:
-  explicit GeneratorRewind(const std::vector<uint8_t>& state);
+  GeneratorRewind(const Generator& generator, const std::vector<uint8_t>& state);
   ~GeneratorRewind();
+  GeneratorRewind(const GeneratorRewind&) = delete;
+  GeneratorRewind& operator=(const GeneratorRewind&) = delete;
 
  private:
+  Generator generator_;
   std::vector<uint8_t> now_;
 };
 
@@ -133,7 +140,10 @@ class DataLoaderBase {
     stop();
     if (resumes_) {
       resumes_ = false;
-      const detail::GeneratorRewind rewind(at_.generator);
+      // The loop may have drawn since the epoch began: what it draws next must not depend on this.
+      const detail::GeneratorRewind rewind(default_generator(), at_.generator);
+      std::optional<detail::GeneratorRewind> rewind_own;
+      if (const auto own = own_generator()) rewind_own.emplace(*own, at_.source.bytes("generator"));
       reset();
       pending_ = next_request();
       if (queue_) prefetch(options_.max_jobs);
@@ -161,10 +171,10 @@ class DataLoaderBase {
   /// between epochs, or after a loop that was left, it says that the next epoch comes next.
   State state_dict() const {
     const bool within = resumes_ || (!exhausted_ && !iteration_token_.expired());
-    if (within) return at_.state_dict(true, options_);
+    if (within) return at_.state_dict(true, options_, own_generator());
     detail::Epoch between = at_;
     between.source = source_state();
-    return between.state_dict(false, options_);
+    return between.state_dict(false, options_, own_generator());
   }
   /// Into a loader made with the same dataset, sampler and options (the number of workers may differ), with
   /// the default generator's state loaded too: the next begin() gives the same batches that would have come
@@ -172,8 +182,10 @@ class DataLoaderBase {
   /// changes nothing then.
   void load_state_dict(const State& state) {
     detail::Epoch loaded;
-    const bool within = loaded.load(state, options_);
+    auto own = own_generator();
+    const bool within = loaded.load(state, options_, own.has_value());
     load_source(loaded.source);
+    if (within && own) own->set_state(loaded.own_generator);
     stop();
     at_ = std::move(loaded);
     resumes_ = within;
@@ -194,6 +206,9 @@ class DataLoaderBase {
   /// What says which batches come: the sampler or the dataset.
   virtual State source_state() const = 0;
   virtual void load_source(const State& state) = 0;
+  /// The generator that it draws from, where that is not the default one; its state is the entry "generator"
+  /// of source_state() then.
+  virtual std::optional<Generator> own_generator() const { return std::nullopt; }
 
   const FullDataLoaderOptions options_;
 
@@ -255,9 +270,13 @@ class DataLoaderBase {
       while (auto request = next_request()) {
         const bool before = at_.taken(request->number);
         at_.take(request->number);
-        auto batch = unwrap(read(0, request->number, std::move(request->request)));
-        if (!batch) break;
-        if (!before) return batch;
+        try {
+          auto batch = unwrap(read(0, request->number, std::move(request->request)));
+          if (!batch) break;
+          if (!before) return batch;
+        } catch (...) {
+          if (!before) throw;  // else the loop has had this exception
+        }
       }
     }
     exhausted_ = true;
@@ -315,6 +334,10 @@ class StatelessDataLoader
   void reset() override { sampler_.reset(std::nullopt); }
   State source_state() const override { return detail::state_of(sampler_); }
   void load_source(const State& state) override { detail::load_state_of(sampler_, state); }
+  std::optional<Generator> own_generator() const override {
+    if constexpr (std::is_base_of_v<samplers::DrawnSampler, Sampler>) return sampler_.generator();
+    return std::nullopt;
+  }
   Sampler sampler_;
 };
 

@@ -35,6 +35,17 @@ size_t index_of(const State& state, size_t size) {
   return index;
 }
 
+// The entry "size", which must be the sampler's own. One made for 0 samples gets its number later, by
+// reset(), and takes any.
+size_t size_of(const State& state, size_t own) {
+  const uint64_t size = state.number("size");
+  TAPIR_CHECK_AS(ValueError, size == own || own == 0,
+                 "load_state_dict: the state is that of a sampler of {} samples, this one has {}; reset({}) "
+                 "first where that is meant",
+                 size, own, size);
+  return size;
+}
+
 void check_size(const char* name, std::optional<size_t> size, size_t expected) {
   TAPIR_CHECK_AS(ValueError, !size || *size == expected,
                  "{}: reset() got size {}, expected the {} samples that it was made with", name, *size,
@@ -66,7 +77,7 @@ State SequentialSampler::state_dict() const {
 }
 
 void SequentialSampler::load_state_dict(const State& state) {
-  const size_t size = state.number("size");
+  const size_t size = size_of(state, size_);
   index_ = index_of(state, size);
   size_ = size;
 }
@@ -103,7 +114,7 @@ State DrawnSampler::state_dict() const {
 }
 
 void DrawnSampler::load_state_dict(const State& state) {
-  const size_t size = state.number("size"), drawn_for = state.number("drawn_for"), before = size_;
+  const size_t size = size_of(state, size_), drawn_for = state.number("drawn_for"), before = size_;
   std::vector<uint8_t> drawn_from, own;
   Generator generator, check;
   if (drawn_for > 0) generator.set_state(drawn_from = state.bytes("drawn_from"));
@@ -196,7 +207,7 @@ State StreamSampler::state_dict() const {
 }
 
 void StreamSampler::load_state_dict(const State& state) {
-  const size_t size = state.number("size");
+  const size_t size = size_of(state, epoch_size_);
   given_ = index_of(state, size);
   epoch_size_ = size;
 }

@@ -26,7 +26,8 @@ class Sampler {
   /// batches that were taken.
   virtual State state_dict() const { return {}; }
   /// Into a sampler made with the same arguments; next() goes on from there. Throws ValueError for a state
-  /// that does not fit, and changes nothing then.
+  /// that does not fit, such as one of another number of samples, and changes nothing then. A sampler made
+  /// for 0 samples, as for the chunks of a ChunkDataset, takes one of any number.
   virtual void load_state_dict(const State& /*state*/) {}
   /// The same to and from archives.
   virtual void save(serialize::OutputArchive& archive) const { detail::write_state(archive, state_dict()); }
@@ -71,6 +72,8 @@ class TAPIR_API DrawnSampler : public Sampler<> {
   void load_state_dict(const State& state) override;
   /// How many samples were given in this epoch.
   size_t index() const noexcept { return index_; }
+  /// The generator that it was given.
+  const std::optional<Generator>& generator() const noexcept { return generator_; }
 
  protected:
   DrawnSampler(size_t size, std::optional<Generator> generator)

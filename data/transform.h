@@ -107,7 +107,13 @@ class TAPIR_API PadSequences : public BatchTransform<std::vector<Example<>>, Pad
 /// Packs sequences of different lengths into one batch without padding. See pack_examples.
 class TAPIR_API PackSequences : public BatchTransform<std::vector<Example<>>, PackedExample> {
  public:
-  PackedExample apply_batch(std::vector<Example<>> examples) override { return pack_examples(examples); }
+  explicit PackSequences(bool pack_targets = true) : pack_targets_(pack_targets) {}
+  PackedExample apply_batch(std::vector<Example<>> examples) override {
+    return pack_examples(examples, pack_targets_);
+  }
+
+ private:
+  bool pack_targets_;
 };
 
 /// Transforms the data of an example and leaves its target alone.

@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 #include "tapir/tensor/error_format.h"
 
@@ -22,18 +24,29 @@ namespace {
   throw_error<IOError>("{}: cannot {} \"{}\": {}", op, what, path, std::strerror(error));
 }
 
-// The file that a path with symbolic links names, or the path itself where there is none yet.
-std::string resolved(const std::string& path) {
-  char* real = ::realpath(path.c_str(), nullptr);
-  std::string result = real ? real : path;
-  std::free(real);
-  return result;
-}
-
 std::string folder_of(const std::string& path) {
   const size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// The file that a path with symbolic links names, whether there is one yet or not.
+std::string resolved(std::string path, const char* op) {
+  if (char* real = ::realpath(path.c_str(), nullptr)) {
+    std::string result = real;
+    std::free(real);
+    return result;
+  }
+  const std::string given = path;
+  for (int steps = 0; steps < 40; ++steps) {  // as many as Linux follows
+    char target[PATH_MAX];
+    const ssize_t n = ::readlink(path.c_str(), target, sizeof(target));
+    if (n < 0) return path;
+    const std::string_view to(target, static_cast<size_t>(n));
+    path = to.starts_with('/') ? std::string(to) : folder_of(path).append("/").append(to);
+  }
+  errno = ELOOP;
+  throw_errno(op, given, "open");
 }
 
 }  // namespace
@@ -71,16 +84,25 @@ MappedFile::~MappedFile() {
 namespace {
 
 // A new name for each try, so that neither another thread's file nor what a crash has left is in the way.
+// It does not hold the file's name, which may be as long as names can be.
 std::string new_name(const std::string& path) {
   static std::atomic<unsigned> counter{0};
-  return fmt::format("{}.tmp-{}-{}", path, ::getpid(), counter++);
+  return fmt::format("{}/.tapir-{}-{}.tmp", folder_of(path), ::getpid(), counter++);
 }
 
 std::string descriptor_path(int fd) { return fmt::format("/proc/self/fd/{}", fd); }
 
 }  // namespace
 
-AtomicFile::AtomicFile(const std::string& path, const char* op) : path_(resolved(path)), op_(op), fd_(-1) {
+AtomicFile::AtomicFile(const std::string& path, const char* op) : path_(path), op_(op) {
+  struct stat info;
+  if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    direct_ = true;
+    fd_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    if (fd_ < 0) fail("open");
+    return;
+  }
+  path_ = resolved(path, op);
 #ifdef O_TMPFILE
   // Without a name until it is whole: a process that is killed leaves nothing behind.
   fd_ = ::open(folder_of(path_).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
@@ -94,7 +116,6 @@ AtomicFile::AtomicFile(const std::string& path, const char* op) : path_(resolved
     fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd_ < 0 && (errno != EEXIST || tries > 100)) throw_errno(op_, path_, "create a file beside");
   }
-  struct stat info;
   if (::stat(path_.c_str(), &info) == 0 && ::fchmod(fd_, info.st_mode & 07777) != 0) {
     // Not ours to change: the new file keeps the default permissions.
   }
@@ -119,8 +140,8 @@ void AtomicFile::write(const void* data, size_t bytes) {
 }
 
 void AtomicFile::commit() {
-  if (::fsync(fd_) != 0) fail("write");
-  for (int tries = 0; temporary_.empty(); ++tries) {
+  if (!direct_ && ::fsync(fd_) != 0) fail("write");
+  for (int tries = 0; !direct_ && temporary_.empty(); ++tries) {
     std::string name = new_name(path_);
     if (::linkat(AT_FDCWD, descriptor_path(fd_).c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0)
       temporary_ = std::move(name);
@@ -130,6 +151,7 @@ void AtomicFile::commit() {
   const int fd = fd_;
   fd_ = -1;
   if (::close(fd) != 0) fail("write");
+  if (direct_) return;
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("replace");
   temporary_.clear();
   // The new name is in the folder; without this a power failure could bring the old one back.

@@ -29,7 +29,9 @@ class TAPIR_API MappedFile {
 };
 
 /// Writes a file so that its path shows the old content or the whole new one, never a part: into a new file
-/// in the same folder, which is synced to the disk and then renamed. Without commit() nothing changes.
+/// in the same folder, which is synced to the disk and then renamed. Without commit() nothing changes. A
+/// symbolic link is followed, also one to a file that is not there yet. What is no regular file, such as a
+/// pipe or /dev/null, is not replaced but written into.
 class TAPIR_API AtomicFile {
  public:
   /// Throws IOError with `op` and the path, as write and commit do.
@@ -44,7 +46,8 @@ class TAPIR_API AtomicFile {
   [[noreturn]] void fail(const char* what);
   std::string path_, temporary_;
   const char* op_;
-  int fd_;
+  int fd_ = -1;
+  bool direct_ = false;
 };
 
 }  // namespace tapir::io

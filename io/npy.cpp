@@ -330,7 +330,7 @@ void save_npy(const std::string& path, const Tensor& tensor) {
 
 void save_npy(std::ostream& stream, const Tensor& tensor) {
   write_npy(tensor, stream_sink(stream));
-  TAPIR_CHECK_AS(IOError, stream.good(), "save_npy: cannot write to the stream");
+  TAPIR_CHECK_AS(IOError, stream.flush().good(), "save_npy: cannot write to the stream");
 }
 
 Tensor load_npy(const std::string& path) {
@@ -350,7 +350,7 @@ void save_npz(const std::string& path, const OrderedDict<std::string, Tensor>& t
 void save_npz(std::ostream& stream, const OrderedDict<std::string, Tensor>& tensors, bool compressed) {
   check_npz(tensors);
   write_npz(tensors, compressed, stream_sink(stream));
-  TAPIR_CHECK_AS(IOError, stream.good(), "save_npz: cannot write to the stream");
+  TAPIR_CHECK_AS(IOError, stream.flush().good(), "save_npz: cannot write to the stream");
 }
 
 OrderedDict<std::string, Tensor> load_npz(const std::string& path) {

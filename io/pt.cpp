@@ -367,7 +367,7 @@ void save_pt(std::ostream& stream, const IValue& value) {
       stream.write(static_cast<const char*>(data), static_cast<std::streamsize>(n));
     };
   });
-  TAPIR_CHECK_AS(IOError, stream.good(), "save_pt: cannot write to the stream");
+  TAPIR_CHECK_AS(IOError, stream.flush().good(), "save_pt: cannot write to the stream");
 }
 
 void save_pt(const std::string& path, const OrderedDict<std::string, Tensor>& state) {

@@ -351,7 +351,7 @@ void save_safetensors(std::ostream& stream, const NamedTensors& tensors, const M
   write_file(plan_file(tensors, metadata), tensors, [&](const void* data, size_t n) {
     stream.write(static_cast<const char*>(data), static_cast<std::streamsize>(n));
   });
-  TAPIR_CHECK_AS(IOError, stream.good(), "{}: cannot write to the stream", kSave);
+  TAPIR_CHECK_AS(IOError, stream.flush().good(), "{}: cannot write to the stream", kSave);
 }
 
 SafeTensors load_safetensors(const std::string& path) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <numeric>
 #include <unordered_map>
 
 #include "tapir/autograd/node.h"
@@ -112,13 +113,29 @@ void load_tensor(Tensor& tensor, const Source& source, std::optional<Device> dev
   }
 }
 
+// The order of the names "0", "1", ..., where those are the names, since other programs sort them as text;
+// else the file's.
+std::vector<size_t> order_of(const NamedTensors& tensors) {
+  std::unordered_map<std::string, size_t> at;
+  for (size_t i = 0; i < tensors.size(); ++i) at.emplace(tensors[i].first, i);
+  std::vector<size_t> order;
+  for (size_t i = 0; i < tensors.size(); ++i)
+    if (const auto found = at.find(std::to_string(i)); found != at.end()) order.push_back(found->second);
+  if (order.size() < tensors.size()) {
+    order.resize(tensors.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+  }
+  return order;
+}
+
 void load_tensors(std::vector<Tensor>& tensors, const Source& source, std::optional<Device> device) {
   if (source.is_pt) {
     tensors = owned(tensors_of(source.pt(), source.label), device);
     return;
   }
+  const SafeTensors file = source.safetensors();
   std::vector<Tensor> loaded;
-  for (const auto& [name, t] : source.safetensors().tensors) loaded.push_back(owned(t, device));
+  for (const size_t i : order_of(file.tensors)) loaded.push_back(owned(file.tensors[i].second, device));
   tensors = std::move(loaded);
 }
 
@@ -283,6 +300,7 @@ class OptimizerFile {
         numbers_[prefix + first] = number(prefix + name, two[0]);
         numbers_[prefix + second] = number(prefix + name, two[1]);
       };
+      if (name == "params") continue;  // load() has compared them
       if (name == "betas") {
         pair("beta1", "beta2");
       } else if (name == "etas") {
@@ -295,8 +313,8 @@ class OptimizerFile {
         numbers_[prefix + name] = number(prefix + name, v);
       } else {
         // How it is computed, and what Tapir does not have and the file does not use.
-        const bool ignored = name == "params" || name == "param_names" || name == "foreach" ||
-                             name == "fused" || name == "capturable" || name == "differentiable" ||
+        const bool ignored = name == "param_names" || name == "foreach" || name == "fused" ||
+                             name == "capturable" || name == "differentiable" ||
                              (name == "decoupled_weight_decay" && adamw) || v.isNone() ||
                              (v.isBool() && !v.toBool());
         if (!ignored) numbers_[prefix + name] = number(prefix + name, v);

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <unordered_set>
 
 #include "tapir/io/serialize.h"
 #include "tapir/tensor/error_format.h"
+#include "tapir/tensor/ops/copy.h"
 
 namespace tapir {
 
@@ -47,6 +49,22 @@ void load_generator(Generator& generator, InputArchive& archive, const std::stri
   TAPIR_CHECK_AS(ValueError, t.dtype() == kUInt8, "TrainingState: \"{}\" is {}, expected a generator's bytes",
                  name, t.dtype());
   generator.set_state({t.data_ptr<uint8_t>(), t.data_ptr<uint8_t>() + t.numel()});
+}
+
+void load_tensor(Tensor& tensor, const IValue& loaded, const std::string& name) {
+  if (loaded.isNone()) return tensor.reset();
+  TAPIR_CHECK_AS(ValueError, loaded.isTensor(), "TrainingState: \"{}\" is {}, expected a tensor", name,
+                 loaded.kind());
+  const Tensor t = loaded.toTensor();
+  if (!tensor.defined()) {
+    tensor = t;
+    return;
+  }
+  TAPIR_CHECK_AS(ValueError, t.sizes() == tensor.sizes() && t.dtype() == tensor.dtype(),
+                 "TrainingState: the file's \"{}\" is {} of sizes {}, the variable {} of sizes {}; reset it "
+                 "to have it take another tensor",
+                 name, t.dtype(), t.sizes(), tensor.dtype(), tensor.sizes());
+  raw::copy_into(tensor, t, "load");
 }
 
 bool has_metadata(const InputArchive& archive, const std::string& key) {
@@ -172,12 +190,13 @@ TrainingState& TrainingState::add(const std::string& name, std::string& text) {
 }
 TrainingState& TrainingState::add(const std::string& name, Tensor& tensor) {
   return add(Part{name,
-                  [&tensor](OutputArchive& archive, const std::string& key) { archive.write(key, tensor); },
+                  [&tensor](OutputArchive& archive, const std::string& key) {
+                    archive.write(key, tensor.defined() ? IValue(tensor) : IValue());
+                  },
                   [&tensor](InputArchive& archive, const std::string& key) {
-                    Tensor loaded;
-                    archive.read(key, loaded);
-                    tensor = loaded;
-                  }});
+                    load_tensor(tensor, value(archive, key), key);
+                  },
+                  false, &tensor});
 }
 
 TrainingState& TrainingState::add(const std::string& name, std::function<data::State()> get,
@@ -190,7 +209,8 @@ TrainingState& TrainingState::add(const std::string& name, std::function<data::S
                   [set = std::move(set)](InputArchive& archive, const std::string& key) {
                     InputArchive part = nested(archive, key);
                     set(data::detail::read_state(part));
-                  }});
+                  },
+                  true});
 }
 
 OutputArchive TrainingState::gather() const {
@@ -198,11 +218,6 @@ OutputArchive TrainingState::gather() const {
   for (const Part& part : parts_) part.save(archive, part.name);
   archive.write(generator_key(), tensor_of(default_generator().get_state()));
   return archive;
-}
-
-void TrainingState::restore(InputArchive& archive) {
-  for (const Part& part : parts_) part.load(archive, part.name);
-  load_generator(default_generator(), archive, generator_key());
 }
 
 void TrainingState::save(const std::string& path) const { gather().save_to(path); }
@@ -230,12 +245,30 @@ void TrainingState::load(InputArchive& archive, const std::string& path) {
                  is_checkpoint_ ? "load_checkpoint" : "TrainingState: load", path,
                  is_checkpoint_ ? "of a checkpoint" : "added", problems);
 
+  // Loading into a loader ends the loop over it, so loaders come last and are put back only where need be.
+  std::vector<Part> order;
+  const auto take = [&](bool loaders) {
+    std::copy_if(parts_.begin(), parts_.end(), std::back_inserter(order),
+                 [&](const Part& p) { return p.is_loader == loaders; });
+  };
+  take(false);
+  order.push_back({generator_key(), {}, [](InputArchive& from, const std::string& key) {
+                     load_generator(default_generator(), from, key);
+                   }});
+  take(true);
+
   // Each part changes nothing where it throws. Those before it are put back as they were.
   InputArchive before(gather());
+  std::vector<Tensor> variables;
+  for (const Part& part : order) variables.push_back(part.tensor ? *part.tensor : Tensor());
+  size_t loaded = 0;
   try {
-    restore(archive);
+    for (; loaded < order.size(); ++loaded) order[loaded].load(archive, order[loaded].name);
   } catch (...) {
-    restore(before);
+    for (size_t i = 0; i < loaded; ++i) {
+      if (order[i].tensor) *order[i].tensor = variables[i];
+      order[i].load(before, order[i].name);
+    }
     throw;
   }
 }

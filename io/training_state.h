@@ -46,6 +46,9 @@ class TAPIR_API TrainingState {
   TrainingState& add(const std::string& name, double& number);
   TrainingState& add(const std::string& name, bool& flag);
   TrainingState& add(const std::string& name, std::string& text);
+  /// Where the variable is defined, load() checks sizes and dtype and copies into its memory, so that it
+  /// stays the tensor (the optimizer's parameter, say) that it is; where it is undefined, it gets a tensor of
+  /// its own. An undefined one is kept as None, which makes the variable undefined.
   TrainingState& add(const std::string& name, Tensor& tensor);
   template <class M>
   requires std::derived_from<M, nn::Module> TrainingState& add(const std::string& name,
@@ -73,7 +76,8 @@ class TAPIR_API TrainingState {
   /// Throws IOError.
   void save(const std::string& path) const;
   /// Restores every part. Throws IOError, and ValueError where the file has not just these parts or one of
-  /// them does not fit; all parts are then as they were.
+  /// them does not fit; all parts are then as they were. Loaders are loaded last, so that a running loop over
+  /// one goes on where another part does not fit.
   void load(const std::string& path);
   /// The same where there is such a file; false where there is none.
   bool resume(const std::string& path);
@@ -83,6 +87,8 @@ class TAPIR_API TrainingState {
     std::string name;
     std::function<void(serialize::OutputArchive&, const std::string&)> save;
     std::function<void(serialize::InputArchive&, const std::string&)> load;
+    bool is_loader = false;
+    Tensor* tensor = nullptr;  // the variable, where it is one
   };
   friend TAPIR_API void save_checkpoint(const std::string&, const nn::Module&, const optim::Optimizer&,
                                         const Metadata&);
@@ -97,7 +103,6 @@ class TAPIR_API TrainingState {
                      std::function<void(const data::State&)> set);
   std::unique_ptr<nn::NamedTensors> parameter_names(const optim::Optimizer& optimizer) const;
   serialize::OutputArchive gather() const;
-  void restore(serialize::InputArchive& archive);
   void load(serialize::InputArchive& archive, const std::string& path);
 
   bool is_checkpoint_ = false;

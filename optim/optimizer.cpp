@@ -339,6 +339,12 @@ bool operator==(const OptimizerParamState& a, const OptimizerParamState& b) {
   return typeid(a) == typeid(b) && same(fields(a), fields(b));
 }
 
+namespace {
+
+std::string params_key(size_t group) { return fmt::format("param_groups.{}.params", group); }
+
+}  // namespace
+
 OptimizerStateDict Optimizer::state_dict(const OrderedDict<std::string, Tensor>* names) const {
   OptimizerStateDict dict;
   const std::vector<std::string> params = param_names(names);
@@ -352,6 +358,7 @@ OptimizerStateDict Optimizer::state_dict(const OrderedDict<std::string, Tensor>*
   for (size_t i = 0; i < groups_.size(); ++i) {
     Writer writer(dict, fmt::format("param_groups.{}.", i));
     const_cast<OptimizerOptions&>(groups_[i].options()).visit(writer);
+    dict.numbers.insert(params_key(i), static_cast<double>(groups_[i].params().size()));
   }
   return dict;
 }
@@ -361,6 +368,17 @@ void Optimizer::load_state_dict(const OptimizerStateDict& dict,
   std::string problems;
   std::map<std::string, bool> used;
   Reader reader(dict, used, problems);
+  // Entries alone would fit groups that are cut elsewhere.
+  std::vector<double> counts, own_counts;
+  while (const double* count = dict.numbers.find(params_key(counts.size()))) {
+    used[params_key(counts.size())] = true;
+    counts.push_back(*count);
+  }
+  for (const OptimizerParamGroup& g : groups_) own_counts.push_back(static_cast<double>(g.params().size()));
+  TAPIR_CHECK_AS(ValueError, counts.empty() || counts == own_counts,
+                 "{}: load_state_dict: the state's groups have {} parameters, this optimizer's {}; nothing "
+                 "was loaded",
+                 name(), fmt::join(counts, ", "), fmt::join(own_counts, ", "));
   const std::vector<std::string> params = param_names(names);
   const std::vector<Tensor> all = parameters();
   OptimizerStates states;

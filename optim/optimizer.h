@@ -159,6 +159,7 @@ class TAPIR_API OptimizerStates {
 
 /// An optimizer's state by name, for files: "state.<parameter>.<field>" and "param_groups.<i>.<field>", where
 /// <parameter> is a name, or the number of the parameter counted through the groups. Bools are 0 and 1.
+/// "param_groups.<i>.params" is the number of parameters in the group; it need not be there.
 struct OptimizerStateDict {
   OrderedDict<std::string, Tensor> tensors{"Entry"};
   OrderedDict<std::string, double> numbers{"Entry"};
@@ -208,8 +209,8 @@ class TAPIR_API Optimizer {
   /// numbers. The tensors share memory with the optimizer. Throws ValueError for a parameter without a name.
   OptimizerStateDict state_dict(const OrderedDict<std::string, Tensor>* names = nullptr) const;
   /// Takes over a state; tensors are copied, cast and moved to their parameter's device. Throws ValueError
-  /// that lists every entry that is missing, unexpected or does not fit its parameter, and changes nothing
-  /// then.
+  /// that lists every entry that is missing, unexpected or does not fit its parameter, or where the groups
+  /// have other numbers of parameters, and changes nothing then.
   void load_state_dict(const OptimizerStateDict& state,
                        const OrderedDict<std::string, Tensor>* names = nullptr);
   /// The same to and from an archive (io/archive.h), by numbers.

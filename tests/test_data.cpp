@@ -164,6 +164,20 @@ TEST_CASE("a padded batch has data, lengths, and targets padded or stacked") {
   const std::vector<Example<>> classed{{longs({1}), raw::full({}, 3, kInt64)},
                                        {longs({2, 3}), raw::full({}, 4, kInt64)}};
   CHECK(values_of<int64_t>(pad.apply_batch(classed).target) == std::vector<int64_t>{3, 4});
+
+  // Two labels per sequence, also where the sequences happen to be of length 2.
+  const std::vector<Example<>> labelled{{longs({1, 2}), longs({7, 8})}, {longs({3, 4}), longs({9, 6})}};
+  transforms::PadSequences stacks(PadOptions().pad_targets(false));
+  CHECK(values_of<int64_t>(stacks.apply_batch(labelled).target) == std::vector<int64_t>{7, 8, 9, 6});
+  CHECK(values_of<int64_t>(pad.apply_batch(labelled).target) == std::vector<int64_t>{7, 9, 8, 6});
+  const std::vector<Example<>> longer{labelled[0], {longs({3, 4, 5}), longs({9, 6})}};
+  CHECK(values_of<int64_t>(stacks.apply_batch(longer).target) == std::vector<int64_t>{7, 8, 9, 6});
+  CHECK_THROWS_WITH(pad.apply_batch(longer),
+                    ContainsSubstring("example 1 has data of length 3 and a target of "
+                                      "length 2") &&
+                        ContainsSubstring("pad_targets(false)"));
+  const Tensor bytes = raw::full({2}, 1, kUInt8);
+  CHECK_THROWS_WITH(pad.apply_batch({{bytes, bytes}}), ContainsSubstring("target_padding_value"));
 }
 
 TEST_CASE("SequentialSampler counts up") {

@@ -137,6 +137,11 @@ TEST_CASE("errors in a table name file and line") {
   CHECK(contains(csv_fault("a,b\n1,\"2\"x\n"), "a.csv:2: got \"x"));
   CHECK(contains(csv_fault("a,a\n1,2\n"), "a.csv:1: two columns are named \"a\""));
   CHECK(contains(csv_fault(""), "no lines"));
+  CHECK(contains(csv_fault(std::string("\xff\xfe"
+                                       "a\0\n\0",
+                                       6)),
+                 "UTF-16"));
+  CHECK(CsvTable::from_text("a,b\r1,2\r3,4\r").rows() == 2);
   const auto typed = CsvOptions().types({{"b", ColumnType::kInteger}});
   CHECK(contains(csv_fault("a,b\n1,2\n1,2.5\n", typed),
                  "a.csv:3: column \"b\" has \"2.5\", expected an integer"));

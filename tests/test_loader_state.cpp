@@ -211,6 +211,37 @@ TEST_CASE("a state that does not fit the loader changes nothing") {
   CHECK_THROWS_AS(++it, ValueError);
 }
 
+TEST_CASE("what threw before a state was taken is passed over in silence after it") {
+  class Faulty : public datasets::IterableDataset<Faulty, size_t> {
+   public:
+    std::optional<size_t> next() override {
+      if (++at_ == 3) throw std::runtime_error("bad sample");
+      return at_ <= 8 ? std::optional(at_) : std::nullopt;
+    }
+    void rewind() override { at_ = 0; }
+
+   private:
+    size_t at_ = 0;
+  };
+  for (const size_t workers : {0, 1}) {
+    const auto make = [&] {
+      return make_data_loader(datasets::make_shared_dataset<Faulty>(), options(2, workers));
+    };
+    const auto loader = make();
+    auto it = loader->begin();
+    CHECK(*it == std::vector<size_t>{1, 2});
+    CHECK_THROWS(++it);
+    ++it;
+    const auto resumed = make();
+    resumed->load_state_dict(loader->state_dict());
+    std::vector<std::vector<size_t>> rest, rest_resumed;
+    for (++it; it != loader->end(); ++it) rest.push_back(*it);
+    for (auto& batch : *resumed) rest_resumed.push_back(batch);
+    CHECK(rest_resumed == rest);
+    CHECK(rest == std::vector<std::vector<size_t>>{{6, 7}, {8}});
+  }
+}
+
 TEST_CASE("packed batches hold the steps of all sequences, the longest first") {
   const auto sequence = [](int64_t first, int64_t n) {
     const Tensor t = Tensor::empty({n}, kInt64);
@@ -233,7 +264,10 @@ TEST_CASE("packed batches hold the steps of all sequences, the longest first") {
   CHECK(longs(packed.unsorted_indices) == Longs{1, 0, 3, 2});
   CHECK(longs(packed.lengths) == Longs{2, 3, 1, 2});
   for (Example<>& e : examples) e.target = sequence(7, 1);
-  CHECK(longs(pack_examples(examples).target) == Longs{7, 7, 7, 7});
+  CHECK_THROWS_WITH(pack_examples(examples),
+                    ContainsSubstring("example 0 has data of length 2 and a target of length 1"));
+  CHECK(longs(pack_examples(examples, false).target) == Longs{7, 7, 7, 7});
+  CHECK(longs(transforms::PackSequences(false).apply_batch(examples).target) == Longs{7, 7, 7, 7});
   examples[1].data = sequence(0, 0);
   CHECK_THROWS_AS(pack_examples(examples), ShapeError);
   CHECK_THROWS_AS(pack_examples({}), ValueError);

@@ -174,6 +174,27 @@ TEST_CASE("A state that does not fit is refused whole") {
   CHECK(other.param_groups()[0].options().get_lr() == 0.7);
 }
 
+TEST_CASE("A state whose groups have other numbers of parameters is refused") {
+  const Tensor a = ones({2}), b = ones({2}), c = ones({2});
+  const auto group = [](std::vector<Tensor> params, double lr) {
+    return OptimizerParamGroup(std::move(params), std::make_unique<SGDOptions>(lr));
+  };
+  SGD from({group({a, b}, 0.1), group({c}, 0.001)}, SGDOptions(1));
+  SGD to({group({a}, 0.5), group({b, c}, 0.6)}, SGDOptions(1));
+  CHECK_THROWS_WITH(to.load_state_dict(from.state_dict()),
+                    ContainsSubstring("groups have 2, 1 parameters, this optimizer's 1, 2"));
+  CHECK(to.param_groups()[0].options().get_lr() == 0.5);
+  SGD one({a, b, c}, 0.5);
+  CHECK_THROWS_AS(one.load_state_dict(from.state_dict()), ValueError);
+
+  // A state without the numbers, as older files have, is taken.
+  OptimizerStateDict state = from.state_dict();
+  state.numbers.erase("param_groups.0.params");
+  state.numbers.erase("param_groups.1.params");
+  to.load_state_dict(state);
+  CHECK(to.param_groups()[1].options().get_lr() == 0.001);
+}
+
 TEST_CASE("Bad options and parameters are refused") {
   Params params;
   CHECK_THROWS_AS(SGD(params.list(), SGDOptions(-1)), ValueError);

@@ -1,9 +1,11 @@
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <csignal>
 #include <cstring>
 #include <random>
 #include <sstream>
+#include <thread>
 
 #include "support/catch.h"
 #include "support/temporary_folder.h"
@@ -388,4 +390,44 @@ TEST_CASE("a link to a file is kept, and so are the file's permissions") {
   CHECK(load_safetensors(folder / "real").contains("a"));
   CHECK(std::filesystem::status(folder / "real").permissions() ==
         (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
+}
+
+TEST_CASE("a link to a file that is not there yet makes that file") {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "sub");
+  std::filesystem::create_symlink("sub/second", folder / "first");
+  std::filesystem::create_symlink("third", folder / "sub/second");
+  save_safetensors(folder / "first", {{"a", counting({1}, kInt8)}});
+  CHECK(std::filesystem::is_symlink(folder / "first"));
+  CHECK(std::filesystem::is_symlink(folder / "sub/second"));
+  CHECK(load_safetensors(folder / "sub/third").contains("a"));
+
+  std::filesystem::create_symlink("round", folder / "round");
+  CHECK_THROWS_AS(save_safetensors(folder / "round", {}), IOError);
+  CHECK(std::filesystem::is_symlink(folder / "round"));
+}
+
+TEST_CASE("pipes and devices are written into, not replaced") {
+  const TemporaryFolder folder;
+  REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  std::string read;
+  std::thread reader([&] { read = read_file(folder / "pipe"); });
+  save_safetensors(folder / "pipe", {{"a", counting({1}, kInt8)}});
+  reader.join();
+  CHECK(std::filesystem::is_fifo(folder / "pipe"));
+  std::istringstream stream(read);
+  CHECK(load_safetensors(stream).contains("a"));
+  std::filesystem::create_symlink("/dev/null", folder / "null");
+  save_safetensors(folder / "null", {});
+  CHECK(std::filesystem::is_symlink(folder / "null"));
+  CHECK(folder.files() == 2);
+}
+
+TEST_CASE("a file's name may be as long as names can be") {
+  const TemporaryFolder folder;
+  const std::string path = folder / std::string(250, 'n');
+  save_safetensors(path, {});
+  save_safetensors(path, {{"a", counting({1}, kInt8)}});
+  CHECK(load_safetensors(path).contains("a"));
+  CHECK(folder.files() == 1);
 }

@@ -176,3 +176,25 @@ TEST_CASE("a state that does not fit a sampler changes nothing") {
   CHECK_THROWS_AS(subset.load_state_dict(state), ValueError);
   CHECK(flat(subset).size() == 2);
 }
+
+TEST_CASE("a state of another number of samples is refused, except by a sampler of none") {
+  const auto check = [](auto make) {
+    auto sampler = make(12);
+    sampler.next(2);
+    const data::State state = sampler.state_dict();
+    for (const size_t size : {6, 20}) {
+      auto other = make(size);
+      CHECK_THROWS_WITH(other.load_state_dict(state),
+                        ContainsSubstring("of 12 samples, this one has " + std::to_string(size)));
+      CHECK(other.next(100).has_value());
+      CHECK((other.state_dict().number("size") == size));
+    }
+    auto later = make(0);
+    later.load_state_dict(state);
+    CHECK(later.state_dict().number("size") == 12);
+  };
+  check([](size_t n) { return SequentialSampler(n); });
+  check([](size_t n) { return RandomSampler(static_cast<int64_t>(n)); });
+  check([](size_t n) { return StreamSampler(n); });
+  check([](size_t n) { return DistributedSequentialSampler(n, 2, 0); });
+}

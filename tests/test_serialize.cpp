@@ -1,8 +1,13 @@
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <sstream>
 
 #include "support/catch.h"
 #include "support/temporary_folder.h"
+#include "tapir/autograd/functions/create.h"
+#include "tapir/io/npy.h"
+#include "tapir/io/pt.h"
 #include "tapir/io/serialize.h"
 #include "tapir/optim/adam.h"
 #include "tapir/optim/sgd.h"
@@ -111,6 +116,35 @@ TEST_CASE("tensors are saved and loaded, one or many, to files and streams") {
   CHECK_THROWS_AS(load(loaded, folder / "many"), IOError);
   CHECK_THROWS_AS(load(many, folder / "missing"), IOError);
   CHECK(many.size() == 2);
+}
+
+TEST_CASE("tensors named by numbers come in the numbers' order, others in the file's") {
+  const TemporaryFolder folder;
+  NamedTensors named;
+  for (const char* name : {"0", "1", "10", "11", "2", "3", "4", "5", "6", "7", "8", "9"})
+    named.emplace_back(name, full({1}, std::stod(name)));
+  save_safetensors(folder / "sorted", named);
+  std::vector<Tensor> loaded;
+  load(loaded, folder / "sorted");
+  REQUIRE(loaded.size() == 12);
+  for (size_t i = 0; i < 12; ++i) CHECK(loaded[i].item<double>() == static_cast<double>(i));
+  save_safetensors(folder / "other", {{"2", full({1}, 2)}, {"0", full({1}, 0)}});
+  load(loaded, folder / "other");
+  REQUIRE(loaded.size() == 2);
+  CHECK(loaded[0].item<double>() == 2);
+}
+
+TEST_CASE("a stream that only buffers, for a disk that is full, is no success") {
+  if (!std::filesystem::exists("/dev/full")) return;
+  const Tensor x = ones({3});
+  const auto full_disk = [] { return std::ofstream("/dev/full", std::ios::binary); };
+  auto a = full_disk(), b = full_disk(), c = full_disk(), d = full_disk();
+  CHECK_THROWS_AS(save(x, a), IOError);
+  CHECK_THROWS_AS(save_npy(b, x), IOError);
+  CHECK_THROWS_AS(save_pt(c, x), IOError);
+  OrderedDict<std::string, Tensor> dict;
+  dict.insert("x", x);
+  CHECK_THROWS_AS(save_npz(d, dict), IOError);
 }
 
 TEST_CASE("a module's file has PyTorch's names, and loads into another module of its structure") {

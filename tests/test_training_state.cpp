@@ -256,17 +256,150 @@ TEST_CASE("a file with other parts, or a part that does not fit, changes nothing
   wide.add("number", number).add("flag", flag).add("tensor", tensor).add("own", own).add("model", wrong);
   number = 2.5;
   flag = false;
-  tensor = zeros({2});
+  tensor = zeros({3});
   own.manual_seed(4);
   const auto own_before = own.get_state();
   CHECK_THROWS_AS(wide.load(folder / "narrow"), ValueError);
   CHECK(number == 2.5);
   CHECK_FALSE(flag);
-  CHECK(tensor.equal(zeros({2})));
+  CHECK(tensor.equal(zeros({3})));
   CHECK((own.get_state() == own_before));
   narrow.load(folder / "narrow");
   CHECK(number == 1.5);
   CHECK(flag);
   CHECK(tensor.equal(ones({3})));
   CHECK((own.get_state() != own_before));
+}
+
+TEST_CASE("a tensor that is loaded stays the variable's, with what the optimizer knows of it") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "training";
+  Tensor weight = ones({3}), none, later;
+  weight.requires_grad_();
+  optim::SGD sgd({weight}, 1.0);
+  TrainingState state;
+  state.add("weight", weight).add("none", none).add("later", later);
+  state.save(path);
+
+  const Tensor same_weight = weight;
+  {
+    NoGradGuard guard;
+    weight.fill_(5);
+  }
+  none = ones({2});
+  later = ones({2});
+  const uint32_t version = weight._version();
+  state.load(path);
+  CHECK(weight.is_same(same_weight));
+  CHECK(weight.requires_grad());
+  CHECK(weight._version() > version);
+  CHECK(weight.equal(ones({3})));
+  CHECK_FALSE(none.defined());
+  weight.sum().backward();
+  sgd.step();
+  CHECK(weight.equal(zeros({3})));
+
+  // Other sizes or another dtype change nothing; what was loaded before them is put back, None too.
+  for (const Tensor& other : {ones({1}), ones({3}, kFloat64)}) {
+    Tensor misfit = other, defined = full({2}, 7), undefined;
+    const Tensor same_defined = defined;
+    TrainingState wrong;
+    wrong.add("none", defined).add("later", undefined).add("weight", misfit);
+    CHECK_THROWS_WITH(wrong.load(path), ContainsSubstring("\"weight\" is float32 of sizes [3]"));
+    CHECK(misfit.is_same(other));
+    CHECK(misfit.equal(ones(misfit.sizes(), misfit.dtype())));
+    CHECK(defined.is_same(same_defined));
+    CHECK(defined.equal(full({2}, 7)));
+    CHECK_FALSE(undefined.defined());
+  }
+  weight.reset();
+  state.load(path);
+  CHECK(weight.equal(ones({3})));
+}
+
+TEST_CASE("a loop goes on where the file's other parts do not fit") {
+  const TemporaryFolder folder;
+  const auto loader = data::make_data_loader(Points().map(data::transforms::Stack<>()), 9);
+  Tensor tensor = ones({2}), other = ones({3});
+  TrainingState state, wrong;
+  state.add("loader", *loader).add("tensor", tensor);
+  wrong.add("loader", *loader).add("tensor", other);
+  state.save(folder / "training");
+  int batches = 0;
+  for (auto& batch : *loader) {
+    static_cast<void>(batch);
+    if (++batches == 2) CHECK_THROWS_AS(wrong.load(folder / "training"), ValueError);
+  }
+  CHECK(batches == 6);
+  auto it = loader->begin();
+  state.load(folder / "training");
+  CHECK_THROWS_WITH(++it, ContainsSubstring("load_state_dict()"));
+}
+
+TEST_CASE("a sampler's own generator may be used elsewhere too") {
+  using Indices = std::vector<std::vector<size_t>>;
+  struct Numbers : data::Dataset<Numbers, size_t> {
+    size_t get(size_t i) override { return i; }
+    std::optional<size_t> size() const override { return 12; }
+  };
+  const TemporaryFolder folder;
+  // Two loops over loaders that share a generator, from which the first one draws too.
+  struct Run {
+    explicit Run(bool generator_first, uint64_t seed) {
+      gen.manual_seed(seed);
+      if (generator_first) state.add("gen", gen);
+      state.add("a", *a).add("b", *b).add("n", n);
+      if (!generator_first) state.add("gen", gen);
+    }
+    void go(const std::string& path, int64_t save_at) {
+      for (; epochs < 2; ++epochs) {
+        for (auto& batch : *a) {
+          seen.push_back(batch);
+          rand({2}, gen);
+          for (auto& other : *b) seen.push_back(other);
+          if (++n == save_at) state.save(path), seen.clear();
+        }
+        if (n <= 3) continue;
+        break;
+      }
+    }
+    Generator gen;
+    std::unique_ptr<data::StatelessDataLoader<Numbers, data::samplers::RandomSampler>> a =
+        data::make_data_loader(Numbers(), data::samplers::RandomSampler(12, kInt64, gen), 4);
+    std::unique_ptr<data::StatelessDataLoader<Numbers, data::samplers::SubsetRandomSampler>> b =
+        data::make_data_loader(Numbers(), data::samplers::SubsetRandomSampler({3, 4, 5, 6, 7}, gen), 2);
+    int64_t n = 0, epochs = 0;
+    Indices seen;
+    TrainingState state;
+  };
+  for (const bool generator_first : {false, true})
+    for (const int64_t save_at : {1, 2, 3, 4}) {
+      Run whole(generator_first, 1);
+      whole.go(folder / "training", save_at);
+      Run resumed(generator_first, 2);
+      resumed.state.load(folder / "training");
+      resumed.epochs = resumed.n > 3 ? 1 : 0;
+      resumed.go("", 0);
+      CHECK((resumed.seen == whole.seen));
+      CHECK((resumed.gen.get_state() == whole.gen.get_state()));
+    }
+
+  // Without the generator as a part: the loader knows what it had drawn.
+  Generator gen, fresh;
+  const auto loader = data::make_data_loader(Numbers(), data::samplers::RandomSampler(12, kInt64, gen), 4);
+  data::State state;
+  Indices expected, resumed;
+  for (int epoch = 0; epoch < 2; ++epoch)
+    for (auto& batch : *loader) {
+      if (state.entries().empty())
+        state = loader->state_dict();
+      else
+        expected.push_back(batch);
+    }
+  fresh.manual_seed(5);
+  const auto other = data::make_data_loader(Numbers(), data::samplers::RandomSampler(12, kInt64, fresh), 4);
+  other->load_state_dict(state);
+  for (int epoch = 0; epoch < 2; ++epoch)
+    for (auto& batch : *other) resumed.push_back(batch);
+  CHECK((resumed == expected));
 }

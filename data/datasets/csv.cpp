@@ -33,14 +33,18 @@ Fields read_fields(std::string_view in, char delimiter, const std::string& name)
   Fields fields;
   fields.text.reserve(in.size());
   if (in.starts_with("\xef\xbb\xbf")) in.remove_prefix(3);
+  if (in.starts_with("\xff\xfe") || in.starts_with("\xfe\xff"))
+    throw_error<IOError>("CsvTable: {}: it is UTF-16, expected UTF-8; convert it first", name);
+  // The old Macintosh's line ends.
+  const bool only_returns = in.find('\n') == in.npos;
   size_t at = 0;
   int64_t line = 1;
   const auto ends_line = [&] {
-    return in[at] == '\n' || (in[at] == '\r' && at + 1 < in.size() && in[at + 1] == '\n');
+    return in[at] == '\n' || (in[at] == '\r' && (only_returns || (at + 1 < in.size() && in[at + 1] == '\n')));
   };
   while (at < in.size()) {
     if (ends_line()) {
-      at += in[at] == '\r' ? 2 : 1;
+      at += in[at] == '\r' && !only_returns ? 2 : 1;
       ++line;
       continue;
     }
