@@ -17,6 +17,18 @@ namespace tapir::data {
 namespace detail {
 /// Notes which sample the calling thread is about to read, for the message of an exception thrown by it.
 TAPIR_API void set_current_sample(int64_t index);
+
+/// Tells the transforms that the calling thread runs meanwhile which samples their batch is made of.
+class TAPIR_API BatchScope {
+ public:
+  explicit BatchScope(ArrayRef<size_t> indices);
+  ~BatchScope();
+  BatchScope(const BatchScope&) = delete;
+  BatchScope& operator=(const BatchScope&) = delete;
+
+ private:
+  ArrayRef<size_t> before_;
+};
 }  // namespace detail
 
 namespace datasets {
@@ -167,7 +179,13 @@ class MapDataset : public BatchDataset<MapDataset<SourceDataset, AppliedTransfor
       if (!batch) return std::nullopt;
       return transform_.apply_batch(std::move(*batch));
     } else {
-      return transform_.apply_batch(dataset_.get_batch(std::move(indices)));
+      if constexpr (std::is_same_v<BatchRequestType, ArrayRef<size_t>>) {
+        auto batch = dataset_.get_batch(indices);
+        const data::detail::BatchScope scope(indices);
+        return transform_.apply_batch(std::move(batch));
+      } else {
+        return transform_.apply_batch(dataset_.get_batch(std::move(indices)));
+      }
     }
   }
   std::optional<size_t> size() const noexcept override { return dataset_.size(); }

@@ -21,6 +21,19 @@ thread_local int64_t current_sample = -1;
 
 void set_current_sample(int64_t index) { current_sample = index; }
 
+namespace {
+thread_local ArrayRef<size_t> current_batch;
+}  // namespace
+
+BatchScope::BatchScope(ArrayRef<size_t> indices) : before_(current_batch) { current_batch = indices; }
+BatchScope::~BatchScope() { current_batch = before_; }
+
+void set_current_of_batch(size_t at, size_t size) {
+  // A batch of another size has lost samples on the way.
+  const bool known = at < size && size == current_batch.size();
+  current_sample = known ? static_cast<int64_t>(current_batch[at]) : -1;
+}
+
 struct Monitor::State {
   std::mutex mutex;
   std::condition_variable changed;
@@ -148,7 +161,15 @@ void JobQueue::clear() {
   // Their results are given up here, outside the lock.
 }
 
-void throw_worker_exception(const Job& job) { throw WorkerException(job.error, job.worker, job.sample); }
+void throw_worker_exception(const Job& job) {
+  try {
+    std::rethrow_exception(job.error);
+  } catch (const WorkerException&) {
+    throw;  // of a worker that the dataset has itself: it says what was being read
+  } catch (...) {
+  }
+  throw WorkerException(job.error, job.worker, job.sample);
+}
 
 struct Turns::State {
   std::mutex mutex;

@@ -8,6 +8,11 @@
 #include "tapir/data/collate.h"
 #include "tapir/data/example.h"
 
+namespace tapir::data::detail {
+/// Notes that the calling thread is at sample `at` of a batch of `size`; at the end of it for at == size.
+TAPIR_API void set_current_of_batch(size_t at, size_t size);
+}  // namespace tapir::data::detail
+
 namespace tapir::data::transforms {
 
 /// Makes one batch of another.
@@ -30,7 +35,12 @@ class Transform : public BatchTransform<std::vector<Input>, std::vector<Output>>
   std::vector<Output> apply_batch(std::vector<Input> input_batch) override {
     std::vector<Output> output;
     output.reserve(input_batch.size());
-    for (auto&& input : input_batch) output.push_back(apply(std::move(input)));
+    const size_t size = input_batch.size();
+    for (size_t i = 0; i < size; ++i) {
+      data::detail::set_current_of_batch(i, size);
+      output.push_back(apply(std::move(input_batch[i])));
+    }
+    data::detail::set_current_of_batch(size, size);
     return output;
   }
 };

@@ -272,3 +272,27 @@ TEST_CASE("packed batches hold the steps of all sequences, the longest first") {
   CHECK_THROWS_AS(pack_examples(examples), ShapeError);
   CHECK_THROWS_AS(pack_examples({}), ValueError);
 }
+
+TEST_CASE("an exception of a transform names the sample") {
+  class Numbers : public Dataset<Numbers, size_t> {
+   public:
+    size_t get(size_t i) override { return 10 * i; }
+    std::optional<size_t> size() const override { return 12; }
+  };
+  const auto loader = make_data_loader<samplers::SequentialSampler>(
+      Numbers()
+          .map(transforms::Lambda<size_t>([](size_t x) { return x; }))
+          .map(transforms::Lambda<size_t>([](size_t x) {
+            if (x == 70) throw std::runtime_error("bad sample");
+            return x;
+          })),
+      options(4, 2));
+  auto it = loader->begin();
+  CHECK(it->size() == 4);
+  try {
+    ++it;
+    FAIL("nothing was thrown");
+  } catch (const WorkerException& e) {
+    CHECK(e.sample == 7);
+  }
+}

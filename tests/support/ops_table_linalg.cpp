@@ -49,7 +49,8 @@ std::vector<int64_t> dims(const OracleCase& c) {
   return c.has("dim") ? c.integers("dim") : std::vector<int64_t>();
 }
 
-OpRow::InPlace in_place(Tensor& (Tensor::*f)(const Tensor&, const Tensor&, const Scalar&, const Scalar&) const) {
+OpRow::InPlace in_place(Tensor& (Tensor::*f)(const Tensor&, const Tensor&, const Scalar&, const Scalar&)
+                            const) {
   return [f](const OracleCase& c, Tensor& x, const Inputs& rest) {
     (x.*f)(rest[0], rest[1], c.real("beta"), c.real("alpha"));
   };
