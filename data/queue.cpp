@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tapir/data/dataloader.h"
+#include "tapir/data/transform.h"
 #include "tapir/tensor/error_format.h"
 
 namespace tapir::data {

@@ -346,25 +346,26 @@ TEST_CASE("an in-place op on no tensor throws and says which") {
   CHECK_THROWS_AS(one.copy_(none), ValueError);
   CHECK_THROWS_AS(Tensor() += one, ValueError);
   CHECK(values::of(one) == std::vector<double>{1});
+}
 
-  TEST_CASE("a copy over recorded values gives them a gradient of zeros") {
-    for (const bool recorded : {false, true}) {
-      const Tensor a = leaf({1, 1}), source = f64({3, 4}).set_requires_grad(recorded);
-      Tensor y = a * 1;
-      y.copy_(source);
-      y.sum().backward();
-      CHECK_SAME(a.grad(), f64({0, 0}));
-      if (recorded) CHECK_SAME(source.grad(), f64({1, 1}));
-    }
-    const Tensor a = leaf({1, 1}), value = tensor(5.0, kFloat64).set_requires_grad(true);
+TEST_CASE("a copy over recorded values gives them a gradient of zeros") {
+  for (const bool recorded : {false, true}) {
+    const Tensor a = leaf({1, 1}), source = f64({3, 4}).set_requires_grad(recorded);
     Tensor y = a * 1;
-    y.fill_(value);
+    y.copy_(source);
     y.sum().backward();
     CHECK_SAME(a.grad(), f64({0, 0}));
-    CHECK_SAME(value.grad(), tensor(2.0, kFloat64));
-    const Tensor b = leaf({1, 1});
-    Tensor whole = b * 2;
-    whole[0].copy_(value.detach());
-    whole.sum().backward();
-    CHECK_SAME(b.grad(), f64({0, 2}));
+    if (recorded) CHECK_SAME(source.grad(), f64({1, 1}));
   }
+  const Tensor a = leaf({1, 1}), value = tensor(5.0, kFloat64).set_requires_grad(true);
+  Tensor y = a * 1;
+  y.fill_(value);
+  y.sum().backward();
+  CHECK_SAME(a.grad(), f64({0, 0}));
+  CHECK_SAME(value.grad(), tensor(2.0, kFloat64));
+  const Tensor b = leaf({1, 1});
+  Tensor whole = b * 2;
+  whole[0].copy_(value.detach());
+  whole.sum().backward();
+  CHECK_SAME(b.grad(), f64({0, 2}));
+}
