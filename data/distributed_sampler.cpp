@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "tapir/data/sampler_state.h"
 #include "tapir/tensor/error_format.h"
 
 namespace tapir::data::samplers {
@@ -37,11 +38,7 @@ State DistributedSequentialSampler::state_dict() const {
 }
 
 void DistributedSequentialSampler::load_state_dict(const State& state) {
-  const size_t size = state.number("size"), epoch = state.number("epoch"), given = state.number("given");
-  TAPIR_CHECK_AS(ValueError, size == size_ || size_ == 0,
-                 "load_state_dict: the state is that of a sampler of {} samples, this one has {}; reset({}) "
-                 "first where that is meant",
-                 size, size_, size);
+  const size_t size = size_of(state, size_), epoch = state.number("epoch"), given = state.number("given");
   size_ = size;
   epoch_ = epoch;
   given_ = std::min(given, local_sample_count());

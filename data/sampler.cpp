@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "tapir/data/sampler_state.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/copy.h"
 #include "tapir/tensor/ops/random.h"
@@ -33,17 +34,6 @@ size_t index_of(const State& state, size_t size) {
   TAPIR_CHECK_AS(ValueError, index <= size,
                  "load_state_dict: the sampler stood at {}, but this one has {} samples", index, size);
   return index;
-}
-
-// The entry "size", which must be the sampler's own. One made for 0 samples gets its number later, by
-// reset(), and takes any.
-size_t size_of(const State& state, size_t own) {
-  const uint64_t size = state.number("size");
-  TAPIR_CHECK_AS(ValueError, size == own || own == 0,
-                 "load_state_dict: the state is that of a sampler of {} samples, this one has {}; reset({}) "
-                 "first where that is meant",
-                 size, own, size);
-  return size;
 }
 
 void check_size(const char* name, std::optional<size_t> size, size_t expected) {
