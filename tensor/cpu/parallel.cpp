@@ -3,12 +3,14 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <time.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <exception>
+#include <limits>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -18,7 +20,6 @@
 
 #ifdef __linux__
 #include <linux/futex.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
@@ -28,34 +29,38 @@
 // Note [One job at a time]
 //
 // The pool holds one job. Its range is cut into one part per participant, and each part is claimed chunk by
-// chunk with fetch_add: a participant empties its own part first, so that repeated loops over the same arrays
-// find their data in the same core's cache, and then helps with the others. Every other job goes through the
-// parts backward, so that it begins with what the last one has left in that cache. The caller is a
-// participant. Nobody waits for a worker that has not begun: when no chunk is left the caller closes the job
-// and waits only for workers inside it.
+// chunk: a participant empties its own part first, so that repeated loops over the same arrays find their
+// data in the same core's cache, and then helps with the others. Every other job goes through the parts
+// backward, so that it begins with what the last one has left in that cache. The caller is a participant.
+// Nobody waits for a worker that has not begun: chunks that no worker has claimed the caller does itself, and
+// then it waits only for those that workers have.
 //
-// `state_` says whether the job is open and counts the workers inside. A worker enters with a
-// compare-and-swap that succeeds only while the job is open, so the job's fields are written only while
-// nobody reads them.
+// A loop of a few microseconds pays only while sharing it costs no more than a few cache lines on their way
+// between cores, 0.15 us each. So the whole job lies on one line, which the workers watch; a part's count of
+// claimed chunks on one that as a rule only its owner writes; the workers' count of finished chunks on one.
+// Nothing has to be set back for the next job: a part's count carries the number of the job it is of, and the
+// count of an earlier job stands for 0. A worker that comes late finds every chunk claimed, or the number of
+// a later job, and turns back; before it has claimed a chunk it touches nothing that ends with the job.
 //
 // Workers spin for `kSpin` after a job and then sleep on a futex. A job wakes them where it is long, or where
 // short ones come so often that together they would have gained more than the waking costs. Beside other busy
 // processes a spinning worker only uses up its own time slice and is then preempted in the middle of a chunk,
-// so a worker that finds that the kernel took the CPU away from it (involuntary context switches) sleeps at
-// once for the next `kCalm`.
+// so a worker that finds that others had its CPU for `kTaken` since it last looked sleeps at once for the
+// next `kCalm`. (That it was interrupted says little: on a quiet machine, too, that happens some twenty times
+// a second, for microseconds.)
 
 namespace tapir::cpu {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kSpin = std::chrono::microseconds(200);
+constexpr auto kTaken = std::chrono::milliseconds(1);  // less than a scheduler's shortest slice
 constexpr auto kCalm = std::chrono::milliseconds(20);
 constexpr auto kWorthWaking = std::chrono::microseconds(25);  // waking a thread costs the caller up to 10 µs
 constexpr int kForgetting = 16;                               // a missed µs is forgotten in so many
 constexpr int kPauses = 16;                                   // between two looks at the clock
 constexpr int kChunksPerPart = 4;                             // enough to even out a slow or late thread
-constexpr uint32_t kOpen = 1u << 31;                          // workers may enter
-constexpr uint32_t kAsleep = 1u << 30;  // the caller sleeps until the last worker leaves
+constexpr int kCountBits = 16;                                // of a part's count of claimed chunks
 
 thread_local bool tls_in_parallel = false;
 
@@ -87,33 +92,109 @@ void wake(std::atomic<uint32_t>& word, int count) {
 /// Tells whether other processes compete with the calling thread for its CPU.
 class Crowding {
  public:
-  /// True if the kernel has lately taken the CPU away from this thread. Looks at every 16th call.
+  /// True if they have lately had it for `kTaken` at a stretch, or in shorter ones. Looks at every 16th call.
   bool crowded() {
     if (++calls_ % 16 == 0) look();
-    return calm_ && Clock::now() < calm_until_;
+    return Clock::now() < calm_until_;
   }
 
+  /// Compares the time since the last look, or start(), with the thread's share of it.
   void look() {
-#ifdef __linux__
-    rusage usage;
-    if (getrusage(RUSAGE_THREAD, &usage) != 0) return;
-    calm_ = usage.ru_nivcsw != preemptions_;
-    if (calm_) calm_until_ = Clock::now() + kCalm;
-    preemptions_ = usage.ru_nivcsw;
-#endif
+    const auto then = now_, used_then = used_;
+    start();
+    if (now_ - then - (used_ - used_then) > kTaken) calm_until_ = Clock::time_point(now_) + kCalm;
+  }
+
+  /// To be called after the thread has slept.
+  void start() {
+    now_ = Clock::now().time_since_epoch();
+    timespec used;
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used) == 0)
+      used_ = std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
   }
 
  private:
   uint32_t calls_ = 0;
-  bool calm_ = false;
-  long preemptions_ = 0;
+  Clock::duration now_{}, used_{};
   Clock::time_point calm_until_{};
 };
+
+using Body = FunctionRef<void(int64_t, int64_t)>;
+
+/// A job as one participant sees it.
+struct Job {
+  struct Part {
+    int64_t begin, end;
+    int64_t size;  // in whole grains
+    int64_t chunks;
+  };
+
+  uint64_t number;
+  int parts;
+  bool backward;
+  int64_t begin, end, grain, chunk;
+  Body* body;
+
+  static int64_t grains(int64_t begin, int64_t end, int64_t grain) { return (end - begin - 1) / grain + 1; }
+  Part part(int p) const {
+    const int64_t n = grains(begin, end, grain);
+    const auto edge = [&](int i) {
+      return i == parts ? end : begin + grain * (n / parts * i + n % parts * i / parts);
+    };
+    Part result{edge(p), edge(p + 1), 0, 0};
+    result.size = (result.end - result.begin + grain - 1) / grain * grain;
+    result.chunks = (result.size + chunk - 1) / chunk;
+    return result;
+  }
+};
+
+/// Where the caller puts a job and the workers find it.
+class alignas(64) Board {
+ public:
+  /// Even and larger than before for each job; odd while one is being written.
+  std::atomic<uint32_t>& epoch() { return epoch_; }
+
+  void write(const Job& job) {
+    const uint32_t e = epoch_.load(std::memory_order_relaxed);
+    epoch_.store(e + 1, std::memory_order_relaxed);
+    // Releases keep these after the odd number, as acquires keep the reader's before its second look.
+    parts_.store(job.backward ? -job.parts : job.parts, std::memory_order_release);
+    number_.store(job.number, std::memory_order_release);
+    begin_.store(job.begin, std::memory_order_release);
+    end_.store(job.end, std::memory_order_release);
+    grain_.store(job.grain, std::memory_order_release);
+    chunk_.store(job.chunk, std::memory_order_release);
+    body_.store(job.body, std::memory_order_release);
+    epoch_.store(e + 2, std::memory_order_release);
+  }
+
+  /// The job of that epoch; false if it has been written over.
+  bool read(uint32_t epoch, Job& job) const {
+    const int32_t parts = parts_.load(std::memory_order_acquire);
+    job.parts = std::abs(parts);
+    job.backward = parts < 0;
+    job.number = number_.load(std::memory_order_acquire);
+    job.begin = begin_.load(std::memory_order_acquire);
+    job.end = end_.load(std::memory_order_acquire);
+    job.grain = grain_.load(std::memory_order_acquire);
+    job.chunk = chunk_.load(std::memory_order_acquire);
+    job.body = body_.load(std::memory_order_acquire);
+    return epoch_.load(std::memory_order_relaxed) == epoch;
+  }
+
+ private:
+  std::atomic<uint32_t> epoch_{0};
+  std::atomic<int32_t> parts_{0};  // negative: backward
+  std::atomic<uint64_t> number_{0};
+  std::atomic<int64_t> begin_{0}, end_{0}, grain_{0}, chunk_{0};
+  std::atomic<Body*> body_{nullptr};
+};
+static_assert(sizeof(Board) == 64);
 
 class Pool {
  public:
   explicit Pool(int threads)
-      : parts_(std::make_unique<Part[]>(static_cast<size_t>(threads))), threads_(threads) {
+      : claimed_(std::make_unique<Claimed[]>(static_cast<size_t>(threads))), threads_(threads) {
     // User signal handlers belong on the user's threads.
     sigset_t all, old;
     sigfillset(&all);
@@ -128,47 +209,51 @@ class Pool {
 
   ~Pool() {
     stop_.store(true, std::memory_order_relaxed);
-    epoch_.fetch_add(1);
-    wake(epoch_, static_cast<int>(workers_.size()));
+    board_.epoch().fetch_add(2);
+    wake(board_.epoch(), static_cast<int>(workers_.size()));
     for (std::thread& t : workers_) t.join();
   }
 
   int threads() const { return threads_; }
 
-  bool awake() const { return sleepers_.load(std::memory_order_relaxed) < static_cast<int>(workers_.size()); }
+  bool awake() const { return asleep() < static_cast<int>(workers_.size()); }
 
-  void run(int64_t begin, int64_t end, int64_t grain, FunctionRef<void(int64_t, int64_t)> body, Wake when) {
-    const int64_t grains = (end - begin - 1) / grain + 1;
-    const int parts = static_cast<int>(std::min<int64_t>(static_cast<int64_t>(workers_.size()) + 1, grains));
-    for (int p = 0; p < parts; ++p) {
-      const auto edge = [&](int i) {
-        return i == parts ? end : begin + grain * (grains / parts * i + grains % parts * i / parts);
-      };
-      Part& part = parts_[p];
-      part.claimed.store(0, std::memory_order_relaxed);
-      part.begin = edge(p);
-      part.end = edge(p + 1);
-      part.size = (part.end - part.begin + grain - 1) / grain * grain;
+  void run(int64_t begin, int64_t end, int64_t grain, Body body, Wake when) {
+    const InParallel here;
+    if (when == Wake::IfSlow && !awake()) {
+      const auto start = Clock::now();
+      body(begin, begin + grain);
+      begin += grain;
+      if (!worth_waking(start, Job::grains(begin, end, grain))) return body(begin, end);
+      when = Wake::AtOnce;
     }
-    body_ = &body;
-    backward_ = !backward_;
-    used_parts_ = parts;
-    chunk_ = grain * std::max<int64_t>(1, grains / (static_cast<int64_t>(parts) * kChunksPerPart));
-    state_.store(kOpen, std::memory_order_release);
-    epoch_.fetch_add(1);
-    const int missing = parts - 1 - (static_cast<int>(workers_.size()) - sleepers_.load());
-
-    tls_in_parallel = true;
+    Job job;
+    const int64_t grains = Job::grains(begin, end, grain);
+    job.number = ++number_;
+    job.parts = static_cast<int>(std::min<int64_t>(static_cast<int64_t>(workers_.size()) + 1, grains));
+    job.backward = backward_ = !backward_;
+    job.begin = begin;
+    job.end = end;
+    job.grain = grain;
+    job.chunk = grain * std::max<int64_t>(1, grains / (static_cast<int64_t>(job.parts) * kChunksPerPart));
+    job.body = &body;
+    board_.write(job);
+    // A worker that is about to sleep is not counted here, but sees the new epoch before it does.
+    const int missing = job.parts - 1 - (static_cast<int>(workers_.size()) - asleep());
+    int64_t mine = 0, all = 0;
     if (missing > 0) {
-      if (when == Wake::AtOnce) {
-        wake(epoch_, missing);
-      } else {
-        wake_if_worthwhile(missing, grain, grains);
-      }
+      const auto start = Clock::now();
+      if (when == Wake::IfSlow) mine = work_on(job, 0, job.part(0), 1);
+      if (when == Wake::AtOnce || (mine > 0 && worth_waking(start, grains / (job.chunk / grain))))
+        wake(board_.epoch(), missing);
     }
-    work(0);
-    finish();
-    tls_in_parallel = false;
+    for (int p = 0; p < job.parts; ++p) {
+      const Job::Part part = job.part(p);
+      all += part.chunks;
+      mine += work_on(job, p, part);
+    }
+    expected_ += static_cast<uint32_t>(all - mine);
+    wait_for_workers();
     if (failed_.load(std::memory_order_relaxed)) {
       failed_.store(false, std::memory_order_relaxed);
       std::rethrow_exception(std::exchange(error_, nullptr));
@@ -176,122 +261,137 @@ class Pool {
   }
 
  private:
-  struct alignas(64) Part {
-    std::atomic<int64_t> claimed{0};  // elements
-    int64_t begin = 0, end = 0;
-    int64_t size = 0;  // in whole grains
+  struct InParallel {
+    InParallel() { tls_in_parallel = true; }
+    ~InParallel() { tls_in_parallel = false; }
   };
 
-  /// Claims and runs the next `size` elements of a part; false if none was left.
-  bool work_on(Part& part, int64_t size) noexcept {
-    if (part.claimed.load(std::memory_order_relaxed) >= part.size) return false;
-    const int64_t before = part.claimed.fetch_add(size, std::memory_order_relaxed);
-    if (before >= part.size) return false;
-    const int64_t lo = part.begin + (backward_ ? std::max<int64_t>(0, part.size - before - size) : before);
-    const int64_t hi = part.begin + (backward_ ? part.size - before : before + size);
-    try {
-      (*body_)(lo, std::min(hi, part.end));
-    } catch (...) {
-      if (!failed_.exchange(true)) error_ = std::current_exception();
-      for (int p = 0; p < used_parts_; ++p)
-        parts_[p].claimed.store(parts_[p].size, std::memory_order_relaxed);
+  // The job's number and, in the lowest bits, how many chunks of the part are claimed.
+  struct alignas(64) Claimed {
+    std::atomic<uint64_t> value{0};
+  };
+
+  int asleep() const { return sleepers_.load(std::memory_order_relaxed); }
+
+  /// Claims the next chunk of part `p`; -1 if none is left.
+  int64_t claim(const Job& job, int p, const Job::Part& part) noexcept {
+    std::atomic<uint64_t>& claimed = claimed_[p].value;
+    const uint64_t first = job.number << kCountBits;
+    uint64_t value = claimed.load(std::memory_order_relaxed);
+    while (true) {
+      const int64_t count = static_cast<int64_t>(value - first);  // negative: an earlier job's
+      const uint64_t next = count < 0 ? first : value;
+      if (count >= part.chunks) return -1;  // or a later job's
+      if (claimed.compare_exchange_weak(value, next + 1, std::memory_order_acq_rel,
+                                        std::memory_order_relaxed))
+        return static_cast<int64_t>(next - first);
     }
+  }
+
+  /// Claims and runs chunks of part `p` until none is left, or `most`; how many.
+  int64_t work_on(const Job& job, int p, const Job::Part& part,
+                  int64_t most = std::numeric_limits<int64_t>::max()) noexcept {
+    int64_t count = 0;
+    for (int64_t i; count < most && (i = claim(job, p, part)) >= 0; ++count) {
+      if (failed_.load(std::memory_order_relaxed)) continue;
+      const int64_t from =
+          job.backward ? std::max<int64_t>(0, part.size - (i + 1) * job.chunk) : i * job.chunk;
+      const int64_t to = job.backward ? part.size - i * job.chunk : from + job.chunk;
+      try {
+        (*job.body)(part.begin + from, std::min(part.begin + to, part.end));
+      } catch (...) {
+        if (!failed_.exchange(true)) error_ = std::current_exception();
+      }
+    }
+    return count;
+  }
+
+  /// Whether to wake sleepers for more pieces like the one that was begun at `start` and has just ended: if
+  /// they take longer than that, or if what the sleepers have missed lately adds up to more.
+  bool worth_waking(Clock::time_point start, int64_t pieces) noexcept {
+    const auto rest = (Clock::now() - start) * pieces;
+    missed_ = std::max(Clock::duration::zero(), missed_ - (start - last_missed_) / kForgetting) + rest / 2;
+    last_missed_ = start;
+    if (std::max(rest, missed_) <= kWorthWaking) return false;
+    missed_ = Clock::duration::zero();
     return true;
   }
 
-  /// Claims and runs chunks until none is left, starting with part `first`.
-  void work(int first) noexcept {
-    for (int i = 0; i < used_parts_; ++i) {
-      while (work_on(parts_[(first + i) % used_parts_], chunk_)) {
-      }
-    }
-  }
-
-  /// Runs one grain here and wakes up to `count` sleepers if the rest would take longer than that, or if what
-  /// they have missed lately adds up to more.
-  void wake_if_worthwhile(int count, int64_t grain, int64_t grains) noexcept {
-    const auto start = Clock::now();
-    work_on(parts_[0], grain);
-    const auto rest = (Clock::now() - start) * (grains - 1);
-    missed_ = std::max(Clock::duration::zero(), missed_ - (start - last_missed_) / kForgetting) + rest / 2;
-    last_missed_ = start;
-    if (std::max(rest, missed_) <= kWorthWaking) return;
-    missed_ = Clock::duration::zero();
-    wake(epoch_, count);
-  }
-
-  /// Lets no further worker in and returns once all have left.
-  void finish() {
-    uint32_t s = state_.fetch_and(~kOpen, std::memory_order_acq_rel) & ~kOpen;
-    if (s == 0) return;
+  /// Returns once the workers have finished what they have claimed.
+  void wait_for_workers() {
+    const auto all_done = [&] { return done_.load(std::memory_order_acquire) == expected_; };
+    if (all_done()) return;
     const auto deadline = Clock::now() + kSpin;
     do {
       for (int i = 0; i < kPauses; ++i) {
-        s = state_.load(std::memory_order_acquire);
-        if (s == 0) return;
+        if (all_done()) return;
         relax();
       }
     } while (Clock::now() < deadline);
-    while (s != 0) {
-      if (state_.compare_exchange_weak(s, s | kAsleep, std::memory_order_acquire)) {
-        while ((s = state_.load(std::memory_order_acquire)) & ~kAsleep) wait_while_equal(state_, s);
-        break;
-      }
-    }
+    caller_sleeps_.store(true);  // sequentially consistent, as is the workers' counting and then looking here
+    for (uint32_t done; (done = done_.load()) != expected_;) wait_while_equal(done_, done);
+    caller_sleeps_.store(false);
   }
 
   void worker(int id) {
     tls_in_parallel = true;
     Crowding crowding;
-    uint32_t seen = 0;
+    crowding.start();
+    uint32_t epoch = 0;
     while (true) {
-      seen = wait_for_job(seen, crowding);
+      epoch = wait_for_job(epoch, crowding);
       if (stop_.load(std::memory_order_relaxed)) return;
-      uint32_t s = state_.load(std::memory_order_relaxed);
-      while ((s & kOpen) && !state_.compare_exchange_weak(s, s + 1, std::memory_order_acquire)) {
+      Job job;
+      if (!board_.read(epoch, job)) continue;
+      for (int i = 0; i < job.parts; ++i) {
+        const int p = (id + i) % job.parts;
+        const int64_t count = work_on(job, p, job.part(p));
+        if (count == 0) continue;
+        done_.fetch_add(static_cast<uint32_t>(count));
+        if (caller_sleeps_.load()) wake(done_, 1);
       }
-      if (!(s & kOpen)) continue;
-      work(id);
-      if (state_.fetch_sub(1, std::memory_order_acq_rel) == (kAsleep | 1)) wake(state_, 1);
     }
   }
 
-  /// Returns the first epoch that differs from `seen`.
+  /// Returns the epoch of the next job after `seen`.
   uint32_t wait_for_job(uint32_t seen, Crowding& crowding) {
+    const auto is_new = [&](uint32_t e) { return e != seen && e % 2 == 0; };
     uint32_t e;
     if (!crowding.crowded()) {
       const auto start = Clock::now();
       do {
         for (int i = 0; i < kPauses; ++i) {
-          e = epoch_.load(std::memory_order_acquire);
-          if (e != seen) return e;
+          e = board_.epoch().load(std::memory_order_acquire);
+          if (is_new(e)) return e;
           relax();
         }
       } while (Clock::now() < start + kSpin);
-      crowding.look();
     }
-    // Sequentially consistent, like the caller's `epoch_` then `sleepers_`: one of the two sees the other.
+    crowding.look();
     sleepers_.fetch_add(1);
-    while ((e = epoch_.load()) == seen) wait_while_equal(epoch_, seen);
+    while (!is_new(e = board_.epoch().load()))
+      if (e == seen) wait_while_equal(board_.epoch(), seen);
     sleepers_.fetch_sub(1);
+    crowding.start();
     return e;
   }
 
   // What each side writes often lies on its own cache line.
-  alignas(64) std::atomic<uint32_t> epoch_{0};
-  alignas(64) std::atomic<uint32_t> state_{0};
+  Board board_;
+  alignas(64) std::atomic<uint32_t> done_{0};  // chunks that workers have finished, of all jobs
+  // Rarely written.
   alignas(64) std::atomic<int> sleepers_{0};
   std::atomic<bool> stop_{false};
-  // The job; written by the caller while it is closed.
-  alignas(64) FunctionRef<void(int64_t, int64_t)>* body_ = nullptr;
-  int64_t chunk_ = 0;
+  std::atomic<bool> failed_{false};
+  std::atomic<bool> caller_sleeps_{false};
+  std::exception_ptr error_;
+  // The caller's.
+  alignas(64) uint64_t number_ = 0;
+  uint32_t expected_ = 0;  // of done_
   bool backward_ = false;
-  int used_parts_ = 0;
   Clock::duration missed_{};  // by sleeping workers
   Clock::time_point last_missed_{};
-  std::unique_ptr<Part[]> parts_;
-  std::atomic<bool> failed_{false};
-  std::exception_ptr error_;
+  const std::unique_ptr<Claimed[]> claimed_;  // of each part
   const int threads_;
   std::vector<std::thread> workers_;
 };
