@@ -15,6 +15,19 @@ function(tapir_flags target)
   endif()
 endfunction()
 
+# Relocations of the library's own addresses, packed: a bit each instead of 24 bytes. The loader must know them.
+include(CheckCXXSourceCompiles)
+include(CMakePushCheckState)
+cmake_push_check_state(RESET)
+set(CMAKE_REQUIRED_LINK_OPTIONS -shared -Wl,-z,pack-relative-relocs -Wl,--fatal-warnings)
+set(CMAKE_REQUIRED_FLAGS -fPIC)
+check_cxx_source_compiles("#include <features.h>
+  #if !__GLIBC_PREREQ(2, 36)
+  #error a loader that does not know them
+  #endif
+  int x; int* address() { return &x; }" TAPIR_HAVE_PACKED_RELOCATIONS)
+cmake_pop_check_state()
+
 # For libtapir.so.
 function(tapir_library_flags target)
   set_target_properties(${target} PROPERTIES
@@ -29,6 +42,9 @@ function(tapir_library_flags target)
   target_link_options(${target} PRIVATE -Wl,-Bsymbolic-functions -Wl,--as-needed -Wl,--exclude-libs,ALL)
   if(NOT TAPIR_SANITIZE)
     target_link_options(${target} PRIVATE -Wl,-z,defs)
+  endif()
+  if(TAPIR_HAVE_PACKED_RELOCATIONS)
+    target_link_options(${target} PRIVATE -Wl,-z,pack-relative-relocs)
   endif()
   file(GLOB kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tensor/cpu/*.cpp)
   set_property(SOURCE ${kernels} APPEND PROPERTY COMPILE_OPTIONS $<$<CONFIG:Release>:-O3>)
