@@ -88,7 +88,8 @@ class ChunkDataset final : public StatefulDataset<ChunkDataset<ChunkReader, Chun
   }
 
   /// The next batch; none at the end of the epoch. Throws ValueError before the first reset(), or for a size
-  /// other than the options'; WorkerException where reading a chunk threw (the next call goes on after it).
+  /// other than the options'; WorkerException, which names the chunk, where reading one threw (the next
+  /// call goes on after it).
   BatchType get_batch(size_t batch_size) override {
     const data::detail::InTurn turn;
     const std::lock_guard lock(mutex_);
@@ -201,13 +202,14 @@ class ChunkDataset final : public StatefulDataset<ChunkDataset<ChunkReader, Chun
     void run(size_t) override {
       const GeneratorScope scope(seed);
       for (const size_t chunk : chunks) {
-        data::detail::set_current_sample(static_cast<int64_t>(chunk));
+        data::detail::set_current_chunk(static_cast<int64_t>(chunk));
         auto more = dataset->chunk_reader_.read_chunk(chunk);
         if (examples.size() == 0)
           examples = std::move(more);
         else
           for (auto& e : more) examples.push_back(std::move(e));
       }
+      if (chunks.size() > 1) data::detail::set_current_chunk(-1);  // the policy gets all of them
       if (dataset->preprocessing_policy_) dataset->preprocessing_policy_(examples);
     }
     ChunkDataset* dataset;

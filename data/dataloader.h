@@ -56,11 +56,13 @@ struct TAPIR_API FullDataLoaderOptions {
 /// Thrown to whoever asks for a batch whose reading threw on a worker. The loader goes on with the next
 /// batch.
 struct TAPIR_API WorkerException : public Error {
-  explicit WorkerException(std::exception_ptr original, size_t worker = 0, int64_t sample = -1);
+  explicit WorkerException(std::exception_ptr original, size_t worker = 0, int64_t sample = -1,
+                           int64_t chunk = -1);
   WorkerException(const WorkerException&) = default;
   ~WorkerException() override;
   std::exception_ptr original_exception;
   int64_t sample;  ///< index of the sample that was being read, -1 where it is not known
+  int64_t chunk;   ///< number of the chunk that a ChunkDataset was reading, -1 where there is none
 };
 
 namespace detail {

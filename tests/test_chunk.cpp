@@ -124,8 +124,9 @@ TEST_CASE("a chunk that cannot be read is told, and the next ones follow") {
     dataset.get_batch();
     FAIL("no exception");
   } catch (const WorkerException& e) {
-    CHECK(e.sample == 1);
-    CHECK(std::string(e.what()).find("bad chunk") != std::string::npos);
+    CHECK(e.chunk == 1);
+    CHECK(e.sample == -1);
+    CHECK_THAT(e.what(), ContainsSubstring(", chunk 1)") && ContainsSubstring("bad chunk"));
   }
   CHECK(*dataset.get_batch() == std::vector<int64_t>{4, 5});
   CHECK_FALSE(dataset.get_batch());
@@ -440,6 +441,8 @@ TEST_CASE("an iterable dataset gives the same batches and random numbers for any
     FAIL("no exception");
   } catch (const WorkerException& e) {
     CHECK(e.sample == 1);
+    CHECK(e.chunk == -1);
+    CHECK_THAT(e.what(), ContainsSubstring(", sample 1)"));
   }
   ++it;
   CHECK(it->front().first == 3);
