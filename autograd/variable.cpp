@@ -162,7 +162,8 @@ Tensor Tensor::detach() const {
 }
 
 Tensor& Tensor::detach_() const {
-  TAPIR_CHECK_AS(AutogradError, !checked().base, "detach_: the tensor is a view; use detach() instead");
+  if (!impl_) detail::undefined_inplace_failure("detach_");
+  TAPIR_CHECK_AS(AutogradError, !impl_->base, "detach_: the tensor is a view; use detach() instead");
   if (LeafNode* leaf = leaf_of(self())) {
     leaf->requires_grad = false;
     return self();

@@ -1,6 +1,7 @@
 #include "tapir/data/chunk.h"
 
 #include "tapir/tensor/error_format.h"
+#include "tapir/tensor/ops/random.h"
 
 namespace tapir::data::datasets {
 
@@ -32,6 +33,10 @@ void chunk_sampler_failure(size_t examples) {
   throw_error<ValueError>(
       "ChunkDataset: the example sampler did not give {} indices below {}, the number of a chunk's examples",
       examples, examples);
+}
+uint64_t draw_seed(const Generator& generator) {
+  const Tensor seed = raw::randint(0, int64_t{1} << 62, {}, kInt64, kCPU, generator);
+  return static_cast<uint64_t>(*seed.data_ptr<int64_t>());
 }
 
 }  // namespace tapir::data::detail

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,8 @@ namespace tapir::data::detail {
 [[noreturn]] TAPIR_API TAPIR_COLD void chunk_reset_failure();
 [[noreturn]] TAPIR_API TAPIR_COLD void chunk_batch_size_failure(size_t got, size_t expected);
 [[noreturn]] TAPIR_API TAPIR_COLD void chunk_sampler_failure(size_t examples);
+/// A seed drawn from the generator.
+TAPIR_API uint64_t draw_seed(const Generator& generator);
 }  // namespace tapir::data::detail
 
 namespace tapir::data::datasets {
@@ -52,7 +55,9 @@ struct TAPIR_API ChunkDatasetOptions {
 /// Batches of the examples that a ChunkReader reads: chunk_sampler says in which order chunks are read, and
 /// example_sampler the order of examples within a chunk (or cross_chunk_shuffle_count of them). Batches go on
 /// from one chunk to the next; only an epoch's last one may be smaller. They are the same for the same seed,
-/// whatever the number of preloaders and of the loader's workers. It cannot be copied:
+/// whatever the number of preloaders and of the loader's workers. Samplers with generators of their own draw
+/// from them when an epoch begins: the order of examples comes from a seed that is drawn then. It cannot be
+/// copied:
 ///   auto dataset = make_shared_dataset<ChunkDataset<Reader>>(Reader(files), RandomSampler(0),
 ///                                                            RandomSampler(0), ChunkDatasetOptions(2, 64));
 ///   auto loader = make_data_loader(dataset, DataLoaderOptions(64).workers(1));
@@ -75,10 +80,16 @@ class ChunkDataset final : public StatefulDataset<ChunkDataset<ChunkReader, Chun
         chunk_sampler_(std::move(chunk_sampler)),
         example_sampler_(std::move(example_sampler)),
         options_(options),
-        preprocessing_policy_(std::move(preprocessing_policy)) {}
+        preprocessing_policy_(std::move(preprocessing_policy)) {
+    if constexpr (kDrawsExamples) {
+      example_generator_ = example_sampler_.generator();
+      example_sampler_.set_generator(std::nullopt);
+    }
+  }
 
   /// The next batch; none at the end of the epoch. Throws ValueError before the first reset(), or for a size
-  /// other than the options'; WorkerException where reading a chunk threw (the next call goes on after it).
+  /// other than the options'; WorkerException, which names the chunk, where reading one threw (the next
+  /// call goes on after it).
   BatchType get_batch(size_t batch_size) override {
     const data::detail::InTurn turn;
     const std::lock_guard lock(mutex_);
@@ -108,6 +119,7 @@ class ChunkDataset final : public StatefulDataset<ChunkDataset<ChunkReader, Chun
       chunk_sampler_.reset(chunk_reader_.chunk_count());
     }
     seed_ = data::detail::seed_of(default_generator().get_state(), ++epoch_);
+    if (example_generator_) example_seed_ = data::detail::draw_seed(*example_generator_);
     requested_ = taken_ = taken_examples_ = 0;
     all_requested_ = false;
     if (!preloaders_)
@@ -119,18 +131,50 @@ class ChunkDataset final : public StatefulDataset<ChunkDataset<ChunkReader, Chun
   /// A distributed sampler's set_epoch is called on it, before reset().
   ChunkSamplerType& chunk_sampler() { return chunk_sampler_; }
 
+  /// What the next reset() depends on beside the default generator.
   State state_dict() const {
     const std::lock_guard lock(mutex_);
     State state;
     state.set("epoch", epoch_);
+    state.set("loaded", loaded_);
     state.set("chunks", data::detail::state_of(chunk_sampler_));
+    if (example_generator_) state.set(kExampleGenerator, example_generator_->get_state());
+    if constexpr (kKeepsExamples) state.set("examples", data::detail::state_of(example_sampler_));
     return state;
   }
+  /// An epoch that was begun ends with the chunks that were asked for already. Throws ValueError for a state
+  /// that does not fit, and changes nothing then.
   void load_state_dict(const State& state) {
     const std::lock_guard lock(mutex_);
     const uint64_t epoch = state.number("epoch");
-    data::detail::load_state_of(chunk_sampler_, state.part("chunks"));
+    const bool loaded = state.contains("loaded") && state.number("loaded") != 0;
+    const State chunks = state.part("chunks");
+    std::vector<uint8_t> generator;
+    if (example_generator_) Generator().set_state(generator = state.bytes(kExampleGenerator));
+    if constexpr (kKeepsExamples) {
+      const State before = data::detail::state_of(example_sampler_);
+      data::detail::load_state_of(example_sampler_, state.part("examples"));
+      try {
+        data::detail::load_state_of(chunk_sampler_, chunks);
+      } catch (...) {
+        data::detail::load_state_of(example_sampler_, before);
+        throw;
+      }
+    } else {
+      data::detail::load_state_of(chunk_sampler_, chunks);
+    }
+    if (example_generator_) example_generator_->set_state(generator);
     epoch_ = epoch;
+    loaded_ = loaded;
+    all_requested_ = true;  // a worker that still reads must not ask the sampler for more
+  }
+  /// The generators that its samplers were given, for a loader.
+  std::vector<data::detail::OwnGenerator> own_generators() const {
+    std::vector<data::detail::OwnGenerator> own;
+    if constexpr (std::is_base_of_v<samplers::DrawnSampler, ChunkSampler>)
+      if (const auto& generator = chunk_sampler_.generator()) own.push_back({"chunks.generator", *generator});
+    if (example_generator_) own.push_back({kExampleGenerator, *example_generator_});
+    return own;
   }
   /// As in libtorch: the chunk sampler's position. The reset() after load() goes on with the chunks that were
   /// not yet asked for when it was saved; chunks that lay in memory then are lost. A loader's state_dict has
@@ -146,19 +190,26 @@ class ChunkDataset final : public StatefulDataset<ChunkDataset<ChunkReader, Chun
   }
 
  private:
+  static constexpr const char* kExampleGenerator = "examples.generator";
+  static constexpr bool kDrawsExamples = std::is_base_of_v<samplers::DrawnSampler, ExampleSampler>;
+  // Tapir's samplers begin anew with each chunk's number of examples; one of the user's may keep more.
+  static constexpr bool kKeepsExamples =
+      !kDrawsExamples && !std::is_same_v<ExampleSampler, samplers::SequentialSampler>;
+
   struct ReadChunks final : data::detail::Job {
     ReadChunks(ChunkDataset* dataset, std::vector<size_t> chunks, uint64_t seed)
         : dataset(dataset), chunks(std::move(chunks)), seed(seed) {}
     void run(size_t) override {
       const GeneratorScope scope(seed);
       for (const size_t chunk : chunks) {
-        data::detail::set_current_sample(static_cast<int64_t>(chunk));
+        data::detail::set_current_chunk(static_cast<int64_t>(chunk));
         auto more = dataset->chunk_reader_.read_chunk(chunk);
         if (examples.size() == 0)
           examples = std::move(more);
         else
           for (auto& e : more) examples.push_back(std::move(e));
       }
+      if (chunks.size() > 1) data::detail::set_current_chunk(-1);  // the policy gets all of them
       if (dataset->preprocessing_policy_) dataset->preprocessing_policy_(examples);
     }
     ChunkDataset* dataset;
@@ -194,6 +245,9 @@ class ChunkDataset final : public StatefulDataset<ChunkDataset<ChunkReader, Chun
     const size_t n = examples.size();
     taken_examples_ += n;
     if (n == 0) return true;
+    // A stream of each chunk's own: the generator itself may be drawn from elsewhere meanwhile.
+    std::optional<GeneratorScope> scope;
+    if (example_generator_) scope.emplace(data::detail::mix(example_seed_, taken_));
     example_sampler_.reset(n);
     const auto order = example_sampler_.next(n);
     if (!order || order->size() != n) data::detail::chunk_sampler_failure(n);
@@ -211,7 +265,8 @@ class ChunkDataset final : public StatefulDataset<ChunkDataset<ChunkReader, Chun
   std::function<void(UnwrappedBatchType&)> preprocessing_policy_;
   mutable std::mutex mutex_;
   std::deque<typename UnwrappedBatchType::value_type> cache_;
-  uint64_t seed_ = 0, epoch_ = 0;
+  std::optional<Generator> example_generator_;
+  uint64_t seed_ = 0, example_seed_ = 0, epoch_ = 0;
   size_t requested_ = 0, taken_ = 0, taken_examples_ = 0;
   bool all_requested_ = false, loaded_ = false;
   std::unique_ptr<data::detail::JobQueue> preloaders_;  // last: its threads use the others

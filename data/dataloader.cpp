@@ -64,7 +64,7 @@ void Epoch::take(uint64_t batch) {
 }
 
 State Epoch::state_dict(bool within, const FullDataLoaderOptions& options,
-                        const std::optional<Generator>& own) const {
+                        const std::vector<OwnGenerator>& own) const {
   State state;
   state.set("epoch", number);
   state.set("within", within);
@@ -74,13 +74,14 @@ State Epoch::state_dict(bool within, const FullDataLoaderOptions& options,
     state.set("seed", seed);
     state.set("below", below);
     state.set("beyond", beyond);
-    if (own) state.set("own_generator", own->get_state());
+    for (const OwnGenerator& o : own) state.set("own_" + o.entry, o.generator.get_state());
   }
   state.set("source", source);
   return state;
 }
 
-bool Epoch::load(const State& state, const FullDataLoaderOptions& options, bool has_own_generator) {
+bool Epoch::load(const State& state, const FullDataLoaderOptions& options,
+                 const std::vector<OwnGenerator>& own) {
   Epoch loaded;
   loaded.number = state.number("epoch");
   const uint64_t batch_size = state.number("batch_size");
@@ -96,18 +97,29 @@ bool Epoch::load(const State& state, const FullDataLoaderOptions& options, bool 
     loaded.seed = state.number("seed");
     loaded.below = state.number("below");
     for (const uint64_t batch : state.numbers("beyond")) loaded.take(batch);
-    if (has_own_generator) Generator().set_state(loaded.own_generator = state.bytes("own_generator"));
+    for (const OwnGenerator& o : own) {
+      loaded.own_generators.push_back(state.bytes("own_" + o.entry));
+      Generator().set_state(loaded.own_generators.back());
+    }
   }
   loaded.source = state.part("source");
   *this = std::move(loaded);
   return within;
 }
 
-GeneratorRewind::GeneratorRewind(const Generator& generator, const std::vector<uint8_t>& state)
-    : generator_(generator), now_(generator.get_state()) {
-  generator_.set_state(state);
+GeneratorRewind::GeneratorRewind(const Epoch& epoch, const std::vector<OwnGenerator>& own) {
+  // All are read before one is set: they may be handles to the same stream.
+  std::vector<std::vector<uint8_t>> begun{epoch.generator};
+  kept_.push_back({default_generator(), default_generator().get_state()});
+  for (const OwnGenerator& o : own) {
+    begun.push_back(epoch.source.bytes(o.entry));
+    kept_.push_back({o.generator, o.generator.get_state()});
+  }
+  for (size_t i = 0; i < kept_.size(); ++i) kept_[i].generator.set_state(begun[i]);
 }
-GeneratorRewind::~GeneratorRewind() { generator_.set_state(now_); }
+GeneratorRewind::~GeneratorRewind() {
+  for (Kept& k : kept_) k.generator.set_state(k.now);
+}
 
 void check_iteration(bool current, bool joined) {
   TAPIR_CHECK_AS(ValueError, !joined, "DataLoader: got a call of begin() or ++ after join()");

@@ -8,6 +8,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -55,11 +56,13 @@ struct TAPIR_API FullDataLoaderOptions {
 /// Thrown to whoever asks for a batch whose reading threw on a worker. The loader goes on with the next
 /// batch.
 struct TAPIR_API WorkerException : public Error {
-  explicit WorkerException(std::exception_ptr original, size_t worker = 0, int64_t sample = -1);
+  explicit WorkerException(std::exception_ptr original, size_t worker = 0, int64_t sample = -1,
+                           int64_t chunk = -1);
   WorkerException(const WorkerException&) = default;
   ~WorkerException() override;
   std::exception_ptr original_exception;
   int64_t sample;  ///< index of the sample that was being read, -1 where it is not known
+  int64_t chunk;   ///< number of the chunk that a ChunkDataset was reading, -1 where there is none
 };
 
 namespace detail {
@@ -72,38 +75,49 @@ TAPIR_API uint64_t mix(uint64_t seed, uint64_t number);
 /// The same from a generator's state.
 TAPIR_API uint64_t seed_of(const std::vector<uint8_t>& generator_state, uint64_t number);
 
+/// A generator that a loader's source was given to draw an epoch from when it begins, instead of the default
+/// one.
+struct TAPIR_API OwnGenerator {
+  std::string entry;  ///< of its state in the source's
+  Generator generator;
+};
+
 /// Where a loader stands. An epoch is described by how it began and by the batches that were taken since; to
 /// resume it is begun again in the same way, and those batches are passed over.
 struct TAPIR_API Epoch {
-  uint64_t number = 0;                 ///< epochs begun so far
-  uint64_t seed = 0;                   ///< of what is drawn while batches are read
-  std::vector<uint8_t> generator;      ///< the default generator when the epoch began
-  State source;                        ///< the sampler or the stateful dataset before it began
-  std::vector<uint8_t> own_generator;  ///< of what was loaded: the sampler's own generator when it was saved
-  uint64_t below = 0;                  ///< batches that were taken: these
-  std::vector<uint64_t> beyond;        ///< and, where the order is not kept, these, in ascending order
+  uint64_t number = 0;             ///< epochs begun so far
+  uint64_t seed = 0;               ///< of what is drawn while batches are read
+  std::vector<uint8_t> generator;  ///< the default generator when the epoch began
+  State source;                    ///< the sampler or the stateful dataset before it began
+  uint64_t below = 0;              ///< batches that were taken: these
+  std::vector<uint64_t> beyond;    ///< and, where the order is not kept, these, in ascending order
+  /// Of what was loaded within an epoch: the source's own generators when it was saved.
+  std::vector<std::vector<uint8_t>> own_generators;
 
   void begin(State source_state);
   bool taken(uint64_t batch) const;
   void take(uint64_t batch);
-  /// `own` is the sampler's own generator.
   State state_dict(bool within, const FullDataLoaderOptions& options,
-                   const std::optional<Generator>& own) const;
+                   const std::vector<OwnGenerator>& own) const;
   /// Returns whether the state is one within an epoch.
-  bool load(const State& state, const FullDataLoaderOptions& options, bool has_own_generator);
+  bool load(const State& state, const FullDataLoaderOptions& options, const std::vector<OwnGenerator>& own);
 };
 
-/// A generator as it was, and back again at the end.
+/// The default generator and the source's own ones as they were when the epoch began, and back again at the
+/// end.
 class TAPIR_API GeneratorRewind {
  public:
-  GeneratorRewind(const Generator& generator, const std::vector<uint8_t>& state);
+  GeneratorRewind(const Epoch& epoch, const std::vector<OwnGenerator>& own);
   ~GeneratorRewind();
   GeneratorRewind(const GeneratorRewind&) = delete;
   GeneratorRewind& operator=(const GeneratorRewind&) = delete;
 
  private:
-  Generator generator_;
-  std::vector<uint8_t> now_;
+  struct Kept {
+    Generator generator;
+    std::vector<uint8_t> now;
+  };
+  std::vector<Kept> kept_;
 };
 
 template <class T>
@@ -141,9 +155,7 @@ class DataLoaderBase {
     if (resumes_) {
       resumes_ = false;
       // The loop may have drawn since the epoch began: what it draws next must not depend on this.
-      const detail::GeneratorRewind rewind(default_generator(), at_.generator);
-      std::optional<detail::GeneratorRewind> rewind_own;
-      if (const auto own = own_generator()) rewind_own.emplace(*own, at_.source.bytes("generator"));
+      const detail::GeneratorRewind rewind(at_, own_generators());
       reset();
       pending_ = next_request();
       if (queue_) prefetch(options_.max_jobs);
@@ -171,10 +183,10 @@ class DataLoaderBase {
   /// between epochs, or after a loop that was left, it says that the next epoch comes next.
   State state_dict() const {
     const bool within = resumes_ || (!exhausted_ && !iteration_token_.expired());
-    if (within) return at_.state_dict(true, options_, own_generator());
+    if (within) return at_.state_dict(true, options_, own_generators());
     detail::Epoch between = at_;
     between.source = source_state();
-    return between.state_dict(false, options_, own_generator());
+    return between.state_dict(false, options_, own_generators());
   }
   /// Into a loader made with the same dataset, sampler and options (the number of workers may differ), with
   /// the default generator's state loaded too: the next begin() gives the same batches that would have come
@@ -182,10 +194,10 @@ class DataLoaderBase {
   /// changes nothing then.
   void load_state_dict(const State& state) {
     detail::Epoch loaded;
-    auto own = own_generator();
-    const bool within = loaded.load(state, options_, own.has_value());
+    auto own = own_generators();
+    const bool within = loaded.load(state, options_, own);
     load_source(loaded.source);
-    if (within && own) own->set_state(loaded.own_generator);
+    for (size_t i = 0; within && i < own.size(); ++i) own[i].generator.set_state(loaded.own_generators[i]);
     stop();
     at_ = std::move(loaded);
     resumes_ = within;
@@ -206,9 +218,8 @@ class DataLoaderBase {
   /// What says which batches come: the sampler or the dataset.
   virtual State source_state() const = 0;
   virtual void load_source(const State& state) = 0;
-  /// The generator that it draws from, where that is not the default one; its state is the entry "generator"
-  /// of source_state() then.
-  virtual std::optional<Generator> own_generator() const { return std::nullopt; }
+  /// The generators that it draws from at reset() beside the default one.
+  virtual std::vector<detail::OwnGenerator> own_generators() const { return {}; }
 
   const FullDataLoaderOptions options_;
 
@@ -334,9 +345,10 @@ class StatelessDataLoader
   void reset() override { sampler_.reset(std::nullopt); }
   State source_state() const override { return detail::state_of(sampler_); }
   void load_source(const State& state) override { detail::load_state_of(sampler_, state); }
-  std::optional<Generator> own_generator() const override {
-    if constexpr (std::is_base_of_v<samplers::DrawnSampler, Sampler>) return sampler_.generator();
-    return std::nullopt;
+  std::vector<detail::OwnGenerator> own_generators() const override {
+    if constexpr (std::is_base_of_v<samplers::DrawnSampler, Sampler>)
+      if (const auto& own = sampler_.generator()) return {{"generator", *own}};
+    return {};
   }
   Sampler sampler_;
 };
@@ -363,6 +375,10 @@ class StatefulDataLoader : public DataLoaderBase<Dataset, typename Dataset::Batc
   void reset() override { this->dataset(0).reset(); }
   State source_state() const override { return detail::state_of(this->dataset()); }
   void load_source(const State& state) override { detail::load_state_of(this->dataset(0), state); }
+  std::vector<detail::OwnGenerator> own_generators() const override {
+    if constexpr (requires(const Dataset& d) { d.own_generators(); }) return this->dataset().own_generators();
+    return {};
+  }
 };
 
 /// A loader of `dataset` with the batches that `sampler` gives.

@@ -194,6 +194,8 @@ class MapDataset : public BatchDataset<MapDataset<SourceDataset, AppliedTransfor
   { return dataset_.state_dict(); }
   void load_state_dict(const State& state) requires requires(SourceDataset& d) { d.load_state_dict(state); }
   { dataset_.load_state_dict(state); }
+  auto own_generators() const requires requires(const SourceDataset& d) { d.own_generators(); }
+  { return dataset_.own_generators(); }
   const SourceDataset& dataset() const noexcept { return dataset_; }
   const AppliedTransform& transform() const noexcept { return transform_; }
 
@@ -233,6 +235,8 @@ class SharedBatchDataset
     d.load_state_dict(state);
   }
   { dataset_->load_state_dict(state); }
+  auto own_generators() const requires requires(const UnderlyingDataset& d) { d.own_generators(); }
+  { return dataset_->own_generators(); }
   UnderlyingDataset& operator*() { return *dataset_; }
   const UnderlyingDataset& operator*() const { return *dataset_; }
   UnderlyingDataset* operator->() { return dataset_.get(); }

@@ -17,10 +17,11 @@ namespace tapir::data {
 namespace detail {
 
 namespace {
-thread_local int64_t current_sample = -1;
+thread_local int64_t current_sample = -1, current_chunk = -1;
 }  // namespace
 
 void set_current_sample(int64_t index) { current_sample = index; }
+void set_current_chunk(int64_t chunk) { current_chunk = chunk; }
 
 namespace {
 thread_local ArrayRef<size_t> current_batch;
@@ -84,8 +85,9 @@ struct JobQueue::State {
       } catch (...) {
         item.job->error = std::current_exception();
         item.job->sample = current_sample;
+        item.job->chunk = current_chunk;
       }
-      current_sample = -1;
+      current_sample = current_chunk = -1;
       lock.lock();
       --running;
       if (item.epoch == epoch) {
@@ -169,7 +171,7 @@ void throw_worker_exception(const Job& job) {
     throw;  // of a worker that the dataset has itself: it says what was being read
   } catch (...) {
   }
-  throw WorkerException(job.error, job.worker, job.sample);
+  throw WorkerException(job.error, job.worker, job.sample, job.chunk);
 }
 
 struct Turns::State {
@@ -220,9 +222,10 @@ InTurn::~InTurn() {
 
 namespace {
 
-std::string message_of(const std::exception_ptr& error, size_t worker, int64_t sample) {
-  const std::string where =
-      sample < 0 ? fmt::format("worker {}", worker) : fmt::format("worker {}, sample {}", worker, sample);
+std::string message_of(const std::exception_ptr& error, size_t worker, int64_t sample, int64_t chunk) {
+  std::string where = fmt::format("worker {}", worker);
+  if (chunk >= 0) where += fmt::format(", chunk {}", chunk);
+  if (sample >= 0) where += fmt::format(", sample {}", sample);
   try {
     std::rethrow_exception(error);
   } catch (const std::exception& e) {
@@ -236,8 +239,11 @@ std::string message_of(const std::exception_ptr& error, size_t worker, int64_t s
 
 }  // namespace
 
-WorkerException::WorkerException(std::exception_ptr original, size_t worker, int64_t sample)
-    : Error(message_of(original, worker, sample)), original_exception(std::move(original)), sample(sample) {}
+WorkerException::WorkerException(std::exception_ptr original, size_t worker, int64_t sample, int64_t chunk)
+    : Error(message_of(original, worker, sample, chunk)),
+      original_exception(std::move(original)),
+      sample(sample),
+      chunk(chunk) {}
 WorkerException::~WorkerException() = default;
 
 }  // namespace tapir::data

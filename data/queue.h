@@ -22,7 +22,11 @@ class TAPIR_API Job {
   std::exception_ptr error;
   size_t worker = 0;
   int64_t sample = -1;  ///< the sample that was being read when `error` was thrown
+  int64_t chunk = -1;   ///< the chunk
 };
+
+/// Notes which chunk the calling thread is about to read, for the message of an exception thrown by it.
+TAPIR_API void set_current_chunk(int64_t chunk);
 
 /// Runs jobs on its threads and gives them back finished.
 class TAPIR_API JobQueue {

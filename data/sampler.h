@@ -27,7 +27,8 @@ class Sampler {
   virtual State state_dict() const { return {}; }
   /// Into a sampler made with the same arguments; next() goes on from there. Throws ValueError for a state
   /// that does not fit, such as one of another number of samples, and changes nothing then. A sampler made
-  /// for 0 samples, as for the chunks of a ChunkDataset, takes one of any number.
+  /// for 0 samples, as for the chunks of a ChunkDataset, gets its number by reset(): it takes a state of any
+  /// number, and its own state fits any.
   virtual void load_state_dict(const State& /*state*/) {}
   /// The same to and from archives.
   virtual void save(serialize::OutputArchive& archive) const { detail::write_state(archive, state_dict()); }
@@ -74,6 +75,8 @@ class TAPIR_API DrawnSampler : public Sampler<> {
   size_t index() const noexcept { return index_; }
   /// The generator that it was given.
   const std::optional<Generator>& generator() const noexcept { return generator_; }
+  /// Another one to draw from; without one, the default generator.
+  void set_generator(std::optional<Generator> generator) { generator_ = std::move(generator); }
 
  protected:
   DrawnSampler(size_t size, std::optional<Generator> generator)

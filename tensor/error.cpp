@@ -8,7 +8,10 @@
 #include <string_view>
 
 #include "tapir/tensor/error_format.h"
-#include "tapir/tensor/tensor.h"
+#include "tapir/tensor/undefined.h"
+#if defined(TAPIR_HAVE_BACKTRACE)
+#include <backtrace.h>
+#endif
 
 namespace tapir {
 
@@ -45,16 +48,34 @@ namespace {
 struct Frames {
   const void* library = nullptr;
   const char* symbol = nullptr;
+  uintptr_t pc = 0;
 };
 
 _Unwind_Reason_Code on_frame(_Unwind_Context* context, void* data) {
   auto& frames = *static_cast<Frames*>(data);
   Dl_info info;
-  if (!dladdr(reinterpret_cast<void*>(_Unwind_GetIP(context) - 1), &info)) return _URC_END_OF_STACK;
+  const uintptr_t pc = _Unwind_GetIP(context) - 1;  // inside the call instruction
+  if (!dladdr(reinterpret_cast<void*>(pc), &info)) return _URC_END_OF_STACK;
   if (!frames.library) frames.library = info.dli_fbase;
   if (info.dli_fbase != frames.library) return _URC_END_OF_STACK;
   frames.symbol = info.dli_sname;
+  frames.pc = pc;
   return _URC_NO_REASON;
+}
+
+// The symbol that holds an address, also one that the dynamic linker does not know, or null: what a compiler
+// moves out of a function because it is unlikely, as the refusal of an undefined tensor, is such a one.
+const char* local_symbol([[maybe_unused]] uintptr_t pc) {
+  const char* found = nullptr;
+#if defined(TAPIR_HAVE_BACKTRACE)
+  const auto ignore = [](void*, const char*, int) {};
+  static backtrace_state* state = backtrace_create_state(nullptr, 1, ignore, nullptr);
+  const auto take = [](void* data, uintptr_t, const char* symbol, uintptr_t, uintptr_t) {
+    *static_cast<const char**>(data) = symbol;
+  };
+  if (state) backtrace_syminfo(state, pc, take, ignore, &found);
+#endif
+  return found;
 }
 
 // The function of this library that the user called, without namespace and arguments; `otherwise` where it
@@ -62,6 +83,7 @@ _Unwind_Reason_Code on_frame(_Unwind_Context* context, void* data) {
 std::string called_function(const char* otherwise) {
   Frames frames;
   _Unwind_Backtrace(on_frame, &frames);
+  if (!frames.symbol) frames.symbol = local_symbol(frames.pc);
   if (!frames.symbol) return otherwise;
   int status = 0;
   char* const text = abi::__cxa_demangle(frames.symbol, nullptr, nullptr, &status);
@@ -75,10 +97,11 @@ std::string called_function(const char* otherwise) {
 
 }  // namespace
 
-void undefined_tensor_failure() {
+void undefined_tensor_failure() { undefined_tensor_failure(called_function("tensor").c_str()); }
+void undefined_tensor_failure(const char* op) {
   throw_error<ValueError>(
       "{}: a tensor is undefined (default-constructed or never assigned); assign a value before using it",
-      called_function("tensor"));
+      op);
 }
 void data_type_failure(DType wanted, DType got) {
   throw_error<DTypeError>(

@@ -342,7 +342,40 @@ TEST_CASE("an in-place op on no tensor throws and says which") {
   refused("copy_", [&](const Tensor& t) { t.copy_(one); });
   refused("clamp_", [](const Tensor& t) { t.clamp_(0, 1); });
   refused("uniform_", [](const Tensor& t) { t.uniform_(); });
-  CHECK_THROWS_AS(one.add_(none), ValueError);
+  const Tensor at = values::make({0}, {1}, kInt64), mask = values::make({1}, {1}, kBool);
+  refused("masked_fill_", [&](const Tensor& t) { t.masked_fill_(mask, 1); });
+  refused("masked_fill_", [&](const Tensor& t) { t.masked_fill_(mask, values::make({1}, {}, kFloat32)); });
+  refused("index_put_", [&](const Tensor& t) { t.index_put_({at}, one); });
+  refused("index_put_", [&](const Tensor& t) { t.index_put_({0}, 1); });
+  refused("index_add_", [&](const Tensor& t) { t.index_add_(0, at, one); });
+  refused("index_copy_", [&](const Tensor& t) { t.index_copy_(0, at, one); });
+  refused("index_fill_", [&](const Tensor& t) { t.index_fill_(0, at, 1); });
+  refused("fill_diagonal_", [](const Tensor& t) { t.fill_diagonal_(1); });
+  refused("squeeze_", [](const Tensor& t) { t.squeeze_(); });
+  refused("squeeze_", [](const Tensor& t) { t.squeeze_(0); });
+  refused("unsqueeze_", [](const Tensor& t) { t.unsqueeze_(0); });
+  refused("t_", [](const Tensor& t) { t.t_(); });
+  refused("resize_", [](const Tensor& t) { t.resize_({2}); });
+  refused("detach_", [](const Tensor& t) { t.detach_(); });
+
+  const auto refused_with = [&](const char* op, auto&& f) {
+    const std::string message = message_of<ValueError>([&] { f(none); });
+    INFO(message);
+    CHECK(message.starts_with(std::string(op) + ": a tensor is undefined"));
+  };
+  const Tensor square = values::make({1}, {1, 1}, kFloat32);
+  refused_with("add_", [&](const Tensor& t) { one.add_(t); });
+  refused_with("mul_", [&](const Tensor& t) { one.mul_(t); });
+  refused_with("div_", [&](const Tensor& t) { one.div_(t); });
+  refused_with("eq_", [&](const Tensor& t) { one.eq_(t); });
+  refused_with("addcmul_", [&](const Tensor& t) { one.addcmul_(t, one); });
+  refused_with("addmm_", [&](const Tensor& t) { square.addmm_(square, t); });
+  refused_with("addmv_", [&](const Tensor& t) { one.addmv_(t, one); });
+  // Refused by a part of the function that the compiler has moved out of it.
+  refused_with("copy_", [&](const Tensor& t) { one.copy_(t); });
+  refused_with("masked_fill_", [&](const Tensor& t) { one.masked_fill_(t, 1); });
+  refused_with("index_put_", [&](const Tensor& t) { one.index_put_({at}, t); });
+  CHECK(values::of(one) == std::vector<double>{1});
   CHECK_THROWS_AS(one.copy_(none), ValueError);
   CHECK_THROWS_AS(Tensor() += one, ValueError);
   CHECK(values::of(one) == std::vector<double>{1});

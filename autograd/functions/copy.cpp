@@ -3,6 +3,7 @@
 #include "tapir/tensor/ops/copy.h"
 #include "tapir/tensor/ops/create.h"
 #include "tapir/tensor/ops/pointwise.h"
+#include "tapir/tensor/undefined.h"
 
 namespace tapir {
 
@@ -71,6 +72,7 @@ Tensor to(const Tensor& x, Device device, bool copy) {
 
 void copy_(const Tensor& dst, const Tensor& src) {
   check_inplace(dst, "copy_");
+  detail::check_defined(src, "copy_");
   const bool record_it = recording(dst, src) && is_floating_point(dst.dtype());
   raw::copy_into(dst, src);
   if (!record_it) return;

@@ -423,6 +423,7 @@ Tensor index(const Tensor& x, ArrayRef<TensorIndex> indices) {
 
 void index_put_(const Tensor& x, ArrayRef<TensorIndex> indices, const Tensor& given, bool accumulate) {
   CallSite site(TAPIR_HERE);
+  if (!x.defined()) detail::undefined_inplace_failure("index_put_");
   const Basic b = apply_basic(x, indices);
   Tensor values = given;
   if (b.indices.empty()) {
@@ -461,6 +462,7 @@ Tensor index_put(const Tensor& x, ArrayRef<TensorIndex> indices, const Tensor& v
 
 void index_put_(const Tensor& x, ArrayRef<TensorIndex> indices, const Scalar& value) {
   CallSite site(TAPIR_HERE);
+  if (!x.defined()) detail::undefined_inplace_failure("index_put_");
   index_put_(x, indices, raw::full({}, value, x.dtype(), x.device()));
 }
 

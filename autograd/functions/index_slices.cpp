@@ -150,6 +150,7 @@ Tensor put(const Tensor& x, const Tensor& index, const Tensor& source, bool accu
 Tensor& Tensor::index_add_(int64_t dim, const Tensor& index, const Tensor& source,
                            const Scalar& alpha) const {
   const bool scaled = alpha.isFloatingPoint() ? alpha.to_double() != 1 : alpha.to_int64() != 1;
+  check_inplace(self(), "index_add_");
   const int64_t d = layout_of().wrap_dim(dim, "index_add_");
   check_slices("index_add_", self(), d, index, source);
   TAPIR_SCATTER_METHOD("index_add_", scaled || recording(self(), source),
@@ -157,6 +158,7 @@ Tensor& Tensor::index_add_(int64_t dim, const Tensor& index, const Tensor& sourc
                        tapir::index_add(x, dim, index, source, alpha));
 }
 Tensor& Tensor::index_copy_(int64_t dim, const Tensor& index, const Tensor& source) const {
+  check_inplace(self(), "index_copy_");
   const int64_t d = layout_of().wrap_dim(dim, "index_copy_");
   check_slices("index_copy_", self(), d, index, source);
   TAPIR_SCATTER_METHOD("index_copy_", recording(self(), source),
@@ -179,6 +181,7 @@ Tensor Tensor::index_fill(int64_t dim, const Tensor& index, const Scalar& value)
 }
 Tensor& Tensor::index_fill_(int64_t dim, const Tensor& index, const Scalar& value) const {
   CallSite site(TAPIR_HERE);
+  check_inplace(self(), "index_fill_");
   return index_fill_(dim, index, raw::full({}, value, dtype(), device()));
 }
 Tensor Tensor::index_fill(int64_t dim, const Tensor& index, const Tensor& value) const {

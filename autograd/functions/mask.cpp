@@ -61,6 +61,7 @@ Tensor Tensor::masked_fill(const Tensor& mask, const Tensor& value) const {
 }
 Tensor& Tensor::masked_fill_(const Tensor& mask, const Tensor& value) const {
   CallSite site(TAPIR_HERE);
+  check_inplace(self(), "masked_fill_");
   check_mask("masked_fill_", self(), mask);
   detail::assign_inplace(self(), "masked_fill_",
                          [&](const Tensor& x) { return tapir::masked_fill(x, mask, value); });

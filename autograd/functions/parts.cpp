@@ -341,6 +341,7 @@ Tensor Tensor::diagonal_scatter(const Tensor& src, int64_t offset, int64_t dim1,
 }
 Tensor& Tensor::fill_diagonal_(const Scalar& value, bool wrap) const {
   CallSite site(TAPIR_HERE);
+  check_inplace(self(), "fill_diagonal_");
   TAPIR_CHECK_AS(ShapeError, dim() >= 2, "fill_diagonal_: sizes {}, expected at least two dimensions",
                  sizes());
   int64_t n = size(0), step = 0;

@@ -6,6 +6,7 @@
 #include "tapir/autograd/functions/pointwise_node.h"
 #include "tapir/tensor/error_format.h"
 #include "tapir/tensor/ops/copy.h"
+#include "tapir/tensor/undefined.h"
 
 namespace tapir {
 
@@ -62,6 +63,7 @@ void detail::unary_inplace(const Tensor& x, Pointwise op, UnaryFunction f) {
 void detail::binary_inplace(const Tensor& x, const Tensor& b, Pointwise op, BinaryFunction f) {
   const char* name = pointwise_info(op).in_place;
   check_inplace(x, name);
+  check_defined(b, name);
   if (!recording(x, b)) return raw::pointwise_into(op, x, {x, b});
   CallSite site(TAPIR_HERE);
   raw::check_writable(x, name);
@@ -81,6 +83,7 @@ void detail::binary_inplace(const Tensor& x, const Scalar& b, Pointwise op, Bina
 // add_ saves nothing, so that it needs no copy of the old value.
 void detail::add_inplace(const Tensor& x, const Tensor& b, const Scalar& alpha) {
   check_inplace(x, "add_");
+  check_defined(b, "add_");
   if (TAPIR_UNLIKELY(alpha.isFloatingPoint())) nodes::check_alpha(alpha, raw::result_type({x, b}), "add_");
   if (!recording(x, b)) return raw::pointwise_into(Pointwise::add, x, {x, b}, alpha);
   auto* add_node = new nodes::AddBackward;
@@ -229,6 +232,7 @@ Tensor& Tensor::addcdiv_(const Tensor& a, const Tensor& b, const Scalar& value) 
 }
 Tensor& Tensor::masked_fill_(const Tensor& mask, const Scalar& value) const {
   CallSite site(TAPIR_HERE);
+  check_inplace(self(), "masked_fill_");
   broadcast_sizes(sizes(), mask.sizes(), "masked_fill_");
   detail::assign_inplace(self(), "masked_fill_",
                          [&](const Tensor& x) { return tapir::masked_fill(x, mask, value); });

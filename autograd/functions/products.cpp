@@ -9,6 +9,7 @@
 #include "tapir/autograd/functions/matmul.h"
 #include "tapir/autograd/functions/reduce.h"
 #include "tapir/tensor/error_format.h"
+#include "tapir/tensor/undefined.h"
 
 namespace tapir {
 
@@ -111,7 +112,10 @@ void detail::add_product_(const Tensor& x, AddProduct op, const Tensor& a, const
   static constexpr const char* kNames[] = {"addmm_", "addmv_", "addr_", "baddbmm_", "addbmm_"};
   static constexpr Tensor (*kFunctions[])(const Tensor&, const Tensor&, const Tensor&, const Scalar&,
                                           const Scalar&) = {addmm, addmv, addr, baddbmm, addbmm};
-  assign_inplace(x, kNames[static_cast<int>(op)],
+  const char* name = kNames[static_cast<int>(op)];
+  detail::check_defined(a, name);
+  detail::check_defined(b, name);
+  assign_inplace(x, name,
                  [&](const Tensor& old) { return kFunctions[static_cast<int>(op)](old, a, b, beta, alpha); });
 }
 

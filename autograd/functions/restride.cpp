@@ -16,7 +16,6 @@ void take_layout(TensorImpl& t, const Layout& layout) {
 template <class F>
 Tensor& become(Tensor& x, const char* op, const F& view) {
   CallSite site(TAPIR_HERE);
-  x.sizes();  // refuses an undefined tensor
   check_inplace(x, op);
   TensorImpl& t = *x.impl();
   if (recording(x)) {
@@ -72,6 +71,7 @@ Tensor& Tensor::as_strided_(IntArrayRef sizes, IntArrayRef strides,
 }
 
 const Tensor& Tensor::resize_(IntArrayRef sizes, std::optional<MemoryFormat>) const {
+  if (!defined()) detail::undefined_inplace_failure("resize_");
   Layout layout = Layout::of(sizes);
   layout.offset = storage_offset();
   TensorImpl& t = *impl_;
