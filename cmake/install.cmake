@@ -4,9 +4,9 @@ include(CMakePackageConfigHelpers)
 # A folder that the linker found a library in and that the loader wouldn't search goes into the run path.
 # The build tree's file has it from the start: otherwise CMake reserves the room with colons, which the loader reads as
 # the current folder.
-set_target_properties(tapir PROPERTIES INSTALL_RPATH "$ORIGIN" INSTALL_RPATH_USE_LINK_PATH ON
+set_target_properties(tapir tapir_models PROPERTIES INSTALL_RPATH "$ORIGIN" INSTALL_RPATH_USE_LINK_PATH ON
   BUILD_WITH_INSTALL_RPATH ON)
-install(TARGETS tapir EXPORT TapirTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS tapir tapir_models EXPORT TapirTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 foreach(header ${TAPIR_PUBLIC_HEADERS})
   get_filename_component(folder ${header} DIRECTORY)
   install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tapir/${folder})

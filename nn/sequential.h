@@ -47,6 +47,9 @@ class TAPIR_API SequentialImpl : public Cloneable<SequentialImpl> {
   void reset() override {}
   void pretty_print(std::ostream& stream) const override;
 
+  /// What a Sequential is within another: a module of one tensor that gives a tensor.
+  static auto whole_forward() { return &SequentialImpl::forward<Tensor, const Tensor&>; }
+
   /// The last module's result as a ReturnType. Throws ValueError where the chain is empty or types do not
   /// fit.
   template <class ReturnType = Tensor, class... Inputs>

@@ -125,3 +125,12 @@ TEST_CASE("A clone of a chain shares nothing") {
   CHECK(twin->inner->forward(x).sizes() == IntArrayRef({4, 5}));
   CHECK(twin->named_children()["inner"] == twin->inner.ptr());
 }
+
+TEST_CASE("a Sequential within a Sequential is one of its layers") {
+  nn::Sequential inner(nn::Linear(3, 4), nn::ReLU()), outer;
+  outer->push_back(inner);
+  outer->push_back(nn::Linear(4, 2));
+  CHECK(outer->named_parameters().contains("0.0.weight"));
+  const Tensor x = randn({5, 3});
+  CHECK(equal(outer->forward(x), outer[1]->as<nn::Linear>()->forward(inner->forward(x))));
+}

@@ -18,7 +18,7 @@ run(${CMAKE_COMMAND} --install ${TAPIR_BUILD} --prefix ${WORK}/here)
 file(RENAME ${WORK}/here ${WORK}/moved)
 run(${configure} -S ${users}/installed -B ${WORK}/installed -DCMAKE_PREFIX_PATH=${WORK}/moved)
 run(${CMAKE_COMMAND} --build ${WORK}/installed)
-foreach(program first second below/below libtorch_program)
+foreach(program first second below/below models libtorch_program)
   run(${WORK}/installed/${program})
 endforeach()
 
