@@ -59,6 +59,8 @@ WORKLOADS = [
     ("max_pool2d 3×3, every second place, over the same", "vision", "vision/max_pool", 0.8, True),
     ("bilinear interpolation of 16×64×28×28 to twice the size, forward + backward", "vision", "vision/bilinear", 0.8, True),
     ("training step of the MNIST network of libtorch's examples, B=64", "vision", "vision/mnist", 0.4, True),
+    ("training step of ResNet-18, 8 images of 224×224", "networks", "networks/resnet18", 0.8, True),
+    ("training step of MobileNetV2 on the same", "networks", "networks/mobilenet_v2", 0.8, True),
     ("`LayerNorm` over 1024×256, forward + backward", "norms", "norms/layer_norm", 0.7, False),
     ("cross-entropy over 128×10,000, forward + backward", "norms", "norms/cross_entropy", 0.7, False),
     ("Adam over 10 million parameters in 100 tensors", "adam", "adam/10M", 0.7, False),
