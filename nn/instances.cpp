@@ -11,6 +11,7 @@
 #include "tapir/nn/linear.h"
 #include "tapir/nn/loss.h"
 #include "tapir/nn/normalization.h"
+#include "tapir/nn/padding.h"
 #include "tapir/nn/pooling.h"
 #include "tapir/nn/rnn.h"
 #include "tapir/nn/sequential.h"
