@@ -12,6 +12,7 @@
 #include "tapir/nn/loss.h"
 #include "tapir/nn/normalization.h"
 #include "tapir/nn/padding.h"
+#include "tapir/nn/pixel_shuffle.h"
 #include "tapir/nn/pooling.h"
 #include "tapir/nn/rnn.h"
 #include "tapir/nn/sequential.h"
