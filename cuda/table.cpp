@@ -62,6 +62,7 @@ constexpr KernelTable kTable = {
     .batch_norm = lacking<BatchNormArgs>,
     .batch_norm_backward = lacking<BatchNormBackwardArgs>,
     .conv = lacking<ConvArgs>,
+    .columns = lacking<ConvArgs>,
     .banded = lacking<BandedArgs>,
     .max_pool = lacking<MaxPoolArgs>,
     .update = lacking<UpdateArgs>,

@@ -8,6 +8,7 @@
 #include "tapir/nn/conv.h"
 #include "tapir/nn/dropout.h"
 #include "tapir/nn/embedding.h"
+#include "tapir/nn/fold.h"
 #include "tapir/nn/linear.h"
 #include "tapir/nn/loss.h"
 #include "tapir/nn/normalization.h"

@@ -606,6 +606,11 @@ struct KernelTable {
   void (*batch_norm)(const BatchNormArgs&);
   void (*batch_norm_backward)(const BatchNormBackwardArgs&);
   void (*conv)(const ConvArgs&);
+  /// The columns y (batch, in_channels, kernel..., out...) of x: y[n][c][k][p] is x[n][c][p * stride -
+  /// padding
+  /// + k * dilation], zero outside of x (Forward); or x as the sum of what columns y say of it (Data). w,
+  /// bias, groups and out_channels have no part in it.
+  void (*columns)(const ConvArgs&);
   void (*banded)(const BandedArgs&);
   void (*max_pool)(const MaxPoolArgs&);
   void (*update)(const UpdateArgs&);

@@ -38,6 +38,7 @@ void ctc_backward(const CtcBackwardArgs& args);                     // ctc.cpp
 void attention(const AttentionArgs& args);                          // attention.cpp
 void attention_backward(const AttentionBackwardArgs& args);         // attention.cpp
 void conv(const ConvArgs& args);                                    // conv.cpp
+void columns(const ConvArgs& args);                                 // conv_columns.cpp
 void batch_norm(const BatchNormArgs& args);                         // batch_norm.cpp
 void batch_norm_backward(const BatchNormBackwardArgs& args);        // batch_norm.cpp
 void banded(const BandedArgs& args);                                // pool.cpp

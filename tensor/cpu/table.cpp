@@ -37,6 +37,7 @@ constexpr KernelTable cpu_kernels = {
     .batch_norm = cpu::batch_norm,
     .batch_norm_backward = cpu::batch_norm_backward,
     .conv = cpu::conv,
+    .columns = cpu::columns,
     .banded = cpu::banded,
     .max_pool = cpu::max_pool,
     .update = cpu::update,
