@@ -65,6 +65,8 @@ constexpr KernelTable kTable = {
     .columns = lacking<ConvArgs>,
     .banded = lacking<BandedArgs>,
     .max_pool = lacking<MaxPoolArgs>,
+    .grid_sample = lacking<GridSampleArgs>,
+    .grid_sample_backward = lacking<GridSampleBackwardArgs>,
     .update = lacking<UpdateArgs>,
     .read = read,
 };

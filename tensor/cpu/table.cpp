@@ -40,6 +40,8 @@ constexpr KernelTable cpu_kernels = {
     .columns = cpu::columns,
     .banded = cpu::banded,
     .max_pool = cpu::max_pool,
+    .grid_sample = cpu::grid_sample,
+    .grid_sample_backward = cpu::grid_sample_backward,
     .update = cpu::update,
     .read = cpu::read,
 };
