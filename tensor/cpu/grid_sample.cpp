@@ -18,11 +18,10 @@ constexpr int64_t kBlock = 64;       // places
 constexpr int64_t kChannels = 16;    // for which one thread finds the same places
 constexpr int kMaxReach = 4, kMaxTaps = 16;
 
-/// What a place takes along one dimension: `count` elements, -1 for one outside, with their weights and how
+/// What a place takes along one dimension: some elements, -1 for one outside, with their weights and how
 /// those change with the coordinate of the grid.
 template <class T>
 struct Reach {
-  int count;
   int64_t at[kMaxReach];
   T weight[kMaxReach], slope[kMaxReach];
 };
@@ -74,15 +73,22 @@ T cubic_slope(T x) {
   return x < 0 ? -slope : slope;
 }
 
+/// std::floor, which is a call on older processors.
 template <class T>
+T floor_of(T x) {
+  if (!(std::abs(x) < T(1 << 30))) return std::floor(x);
+  const T whole = static_cast<T>(static_cast<int32_t>(x));
+  return whole > x ? whole - 1 : whole;
+}
+
+template <class T, GridMode mode>
 Reach<T> reach_of(const GridSampleArgs& a, T coordinate, int64_t size) {
   if (std::isnan(coordinate)) coordinate = -1;
   T scale = static_cast<T>(a.aligned ? size - 1 : size) / 2;
   T place = (coordinate + 1) * scale - (a.aligned ? T(0) : T(0.5));
   Reach<T> r;
-  if (a.mode == GridMode::Cubic) {
-    const T whole = std::floor(place), rest = place - whole;
-    r.count = 4;
+  if constexpr (mode == GridMode::Cubic) {
+    const T whole = floor_of(place), rest = place - whole;
     for (int i = 0; i < 4; ++i) {
       T unused = 0;
       r.at[i] = index_of(std::rint(padded(a, whole + static_cast<T>(i - 1), size, unused)), size);
@@ -92,15 +98,13 @@ Reach<T> reach_of(const GridSampleArgs& a, T coordinate, int64_t size) {
     return r;
   }
   place = padded(a, place, size, scale);
-  if (a.mode == GridMode::Nearest) {
-    r.count = 1;
+  if constexpr (mode == GridMode::Nearest) {
     r.at[0] = index_of(std::rint(place), size);
     r.weight[0] = 1;
     r.slope[0] = 0;
     return r;
   }
-  const T whole = std::floor(place), rest = place - whole;
-  r.count = 2;
+  const T whole = floor_of(place), rest = place - whole;
   for (int i = 0; i < 2; ++i) {
     r.at[i] = index_of(whole + static_cast<T>(i), size);
     r.weight[i] = i == 0 ? 1 - rest : rest;
@@ -117,12 +121,12 @@ struct Taps {
   T slope[kMaxSpatial][kMaxTaps][kBlock];  ///< by coordinate of the grid; where asked for
   int count = 0;
 };
-template <class T>
-void find_taps(const GridSampleArgs& a, const T* grid, int64_t n, bool slopes, Taps<T>& taps) {
-  const int d = a.spatial;
+template <class T, int d, GridMode mode>
+void find_taps_in(const GridSampleArgs& a, const T* grid, int64_t n, bool slopes, Taps<T>& taps) {
+  constexpr int kReach = mode == GridMode::Cubic ? 4 : mode == GridMode::Linear ? 2 : 1;
   for (int64_t p = 0; p < n; ++p) {
     Reach<T> reach[kMaxSpatial];  // by dimension
-    for (int i = 0; i < d; ++i) reach[i] = reach_of(a, grid[p * d + d - 1 - i], a.in[i]);
+    for (int i = 0; i < d; ++i) reach[i] = reach_of<T, mode>(a, grid[p * d + d - 1 - i], a.in[i]);
     int t = 0;
     const auto put = [&](int64_t at, const int* k) {
       T weight = 1;
@@ -140,17 +144,26 @@ void find_taps(const GridSampleArgs& a, const T* grid, int64_t n, bool slopes, T
     const auto join = [&](int64_t row, int64_t at, int64_t size) {
       return row < 0 || at < 0 ? -1 : row * size + at;
     };
-    for (k[0] = 0; k[0] < reach[0].count; ++k[0])
-      for (k[1] = 0; k[1] < reach[1].count; ++k[1]) {
+    for (k[0] = 0; k[0] < kReach; ++k[0])
+      for (k[1] = 0; k[1] < kReach; ++k[1]) {
         const int64_t at = join(reach[0].at[k[0]], reach[1].at[k[1]], a.in[1]);
-        if (d == 2) {
+        if constexpr (d == 2)
           put(at, k);
-          continue;
-        }
-        for (k[2] = 0; k[2] < reach[2].count; ++k[2]) put(join(at, reach[2].at[k[2]], a.in[2]), k);
+        else
+          for (k[2] = 0; k[2] < kReach; ++k[2]) put(join(at, reach[2].at[k[2]], a.in[2]), k);
       }
     taps.count = t;
   }
+}
+template <class T>
+void find_taps(const GridSampleArgs& a, const T* grid, int64_t n, bool slopes, Taps<T>& taps) {
+  const auto find = [&]<GridMode mode>() {
+    a.spatial == 2 ? find_taps_in<T, 2, mode>(a, grid, n, slopes, taps)
+                   : find_taps_in<T, 3, mode>(a, grid, n, slopes, taps);
+  };
+  if (a.mode == GridMode::Linear) return find.template operator()<GridMode::Linear>();
+  if (a.mode == GridMode::Nearest) return find.template operator()<GridMode::Nearest>();
+  find_taps_in<T, 2, GridMode::Cubic>(a, grid, n, slopes, taps);
 }
 
 int64_t plane_of(const GridSampleArgs& a) { return a.in[0] * a.in[1] * (a.spatial == 3 ? a.in[2] : 1); }
@@ -242,7 +255,12 @@ void slope_back(const GridSampleBackwardArgs& b) {
 template <class T>
 void sample_back(const GridSampleBackwardArgs& b) {
   if (b.grad_x) scatter_back<T>(b);
-  if (b.grad_grid) slope_back<T>(b);
+  if (!b.grad_grid) return;
+  const GridSampleArgs& a = b.forward;
+  if (a.mode == GridMode::Nearest)
+    std::fill_n(static_cast<T*>(b.grad_grid), a.batch * a.places * a.spatial, T(0));
+  else
+    slope_back<T>(b);
 }
 
 }  // namespace
