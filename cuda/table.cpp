@@ -62,8 +62,11 @@ constexpr KernelTable kTable = {
     .batch_norm = lacking<BatchNormArgs>,
     .batch_norm_backward = lacking<BatchNormBackwardArgs>,
     .conv = lacking<ConvArgs>,
+    .columns = lacking<ConvArgs>,
     .banded = lacking<BandedArgs>,
     .max_pool = lacking<MaxPoolArgs>,
+    .grid_sample = lacking<GridSampleArgs>,
+    .grid_sample_backward = lacking<GridSampleBackwardArgs>,
     .update = lacking<UpdateArgs>,
     .read = read,
 };

@@ -47,6 +47,21 @@ inline constexpr PadMode kCircular = PadMode::Circular;
 enum class ZeroPadding : uint8_t { Zeros };
 inline constexpr ZeroPadding kZeros = ZeroPadding::Zeros;
 
+/// What grid_sample finds outside of the input: kZeros, the element at the border, or the input mirrored.
+enum class OutsideGrid : uint8_t { Border = 1, Reflection = 2 };
+inline constexpr OutsideGrid kBorder = OutsideGrid::Border;
+inline constexpr OutsideGrid kReflection = OutsideGrid::Reflection;
+class GridPaddingMode {
+ public:
+  constexpr GridPaddingMode(ZeroPadding) : number_(0) {}                                // NOLINT
+  constexpr GridPaddingMode(OutsideGrid mode) : number_(static_cast<int64_t>(mode)) {}  // NOLINT
+  constexpr int64_t number() const noexcept { return number_; }                         ///< PyTorch's
+  friend constexpr bool operator==(GridPaddingMode a, GridPaddingMode b) { return a.number_ == b.number_; }
+
+ private:
+  int64_t number_;
+};
+
 /// Padding of a convolution by name: as much as keeps the sizes, or none.
 enum class NamedPadding : uint8_t { Same, Valid };
 inline constexpr NamedPadding kSame = NamedPadding::Same;

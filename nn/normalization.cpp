@@ -1,7 +1,10 @@
 #include "tapir/nn/normalization.h"
 
+#include <algorithm>
+#include <memory>
 #include <ostream>
 
+#include "tapir/autograd/functions/banded.h"
 #include "tapir/autograd/functions/norm.h"
 #include "tapir/autograd/functions/pointwise.h"
 #include "tapir/autograd/functions/reduce.h"
@@ -65,7 +68,59 @@ Tensor GroupNormImpl::forward(const Tensor& input) {
   return group_norm(input, options.num_groups(), weight, bias, options.eps());
 }
 
+namespace {
+
+/// x / (k + alpha / size * s)^beta, s the sum of x^2 over channels c - before to c + after.
+Tensor response_norm(const char* op, const Tensor& x, int64_t before, int64_t after, int64_t size,
+                     double alpha, double beta, double k) {
+  TAPIR_CHECK_AS(ValueError, size >= 1, "{}: size is {}, expected at least 1", op, size);
+  const int64_t channels = x.size(1);
+  const auto sums = std::make_shared<raw::Band>();
+  sums->columns = channels;
+  for (int64_t c = 0; c < channels; ++c) {
+    const int64_t first = std::max<int64_t>(0, c - before), last = std::min(channels - 1, c + after);
+    sums->add_row(
+        first, std::vector<double>(static_cast<size_t>(last - first + 1), alpha / static_cast<double>(size)));
+  }
+  const Tensor s = banded(op, "LocalResponseNormBackward", mul(x, x), 1, sums, TAPIR_HERE);
+  return div(x, pow(add(s, Scalar(k)), Scalar(beta)));
+}
+template <class Options>
+void show_response_norm(std::ostream& stream, const char* name, const Options& o) {
+  stream << "tapir::nn::" << name << '(' << o.size() << ", alpha=" << o.alpha() << ", beta=" << o.beta()
+         << ", k=" << o.k() << ')';
+}
+
+}  // namespace
+
+void LocalResponseNormImpl::pretty_print(std::ostream& stream) const {
+  show_response_norm(stream, "LocalResponseNorm", options);
+}
+Tensor LocalResponseNormImpl::forward(const Tensor& input) {
+  CallSite site(TAPIR_HERE);
+  return functional::local_response_norm(input, options);
+}
+void CrossMapLRN2dImpl::pretty_print(std::ostream& stream) const {
+  show_response_norm(stream, "CrossMapLRN2d", options);
+}
+Tensor CrossMapLRN2dImpl::forward(const Tensor& input) {
+  CallSite site(TAPIR_HERE);
+  TAPIR_CHECK_AS(ShapeError, input.dim() == 4,
+                 "CrossMapLRN2d: input has sizes {}, expected (N, C, H, W); LocalResponseNorm takes others",
+                 input.sizes());
+  const int64_t reach = (options.size() - 1) / 2;
+  return response_norm("CrossMapLRN2d", input, reach, reach, options.size(), options.alpha(), options.beta(),
+                       static_cast<double>(options.k()));
+}
+
 namespace functional {
+Tensor local_response_norm(const Tensor& input, const LocalResponseNormFuncOptions& o) {
+  CallSite site(TAPIR_HERE);
+  TAPIR_CHECK_AS(ShapeError, input.dim() >= 3,
+                 "local_response_norm: input has sizes {}, expected (N, C, L...)", input.sizes());
+  return response_norm("local_response_norm", input, o.size() / 2, (o.size() - 1) / 2, o.size(), o.alpha(),
+                       o.beta(), o.k());
+}
 Tensor layer_norm(const Tensor& input, const LayerNormFuncOptions& o) {
   CallSite site(TAPIR_HERE);
   return tapir::layer_norm(input, o.normalized_shape(), o.weight(), o.bias(), o.eps());

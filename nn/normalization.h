@@ -56,7 +56,43 @@ class TAPIR_API GroupNormImpl : public Cloneable<GroupNormImpl> {
 };
 TAPIR_BUILTIN_MODULE(GroupNorm);
 
+struct LocalResponseNormOptions {
+  LocalResponseNormOptions(int64_t size) : size_(size) {}  // NOLINT
+  TAPIR_ARG(int64_t, size);
+  TAPIR_ARG(double, alpha) = 1e-4;
+  TAPIR_ARG(double, beta) = 0.75;
+  TAPIR_ARG(double, k) = 1;
+};
+struct CrossMapLRN2dOptions {
+  CrossMapLRN2dOptions(int64_t size) : size_(size) {}  // NOLINT
+  TAPIR_ARG(int64_t, size);
+  TAPIR_ARG(double, alpha) = 1e-4;
+  TAPIR_ARG(double, beta) = 0.75;
+  TAPIR_ARG(int64_t, k) = 1;
+};
+
+#define TAPIR_RESPONSE_NORM(Name)                               \
+  class TAPIR_API Name##Impl : public Cloneable<Name##Impl> {   \
+   public:                                                      \
+    Name##Impl(int64_t size) : options(size) {} /* NOLINT */    \
+    explicit Name##Impl(const Name##Options& o) : options(o) {} \
+    void reset() override {}                                    \
+    void pretty_print(std::ostream& stream) const override;     \
+    Tensor forward(const Tensor& input);                        \
+    Name##Options options;                                      \
+  };                                                            \
+  TAPIR_BUILTIN_MODULE(Name)
+/// functional::local_response_norm
+TAPIR_RESPONSE_NORM(LocalResponseNorm);
+/// The same for (N, C, H, W), the sum over channels c - (size - 1) / 2 to c + (size - 1) / 2.
+TAPIR_RESPONSE_NORM(CrossMapLRN2d);
+#undef TAPIR_RESPONSE_NORM
+
 namespace functional {
+using LocalResponseNormFuncOptions = LocalResponseNormOptions;
+/// x / (k + alpha / size * s)^beta for x (N, C, L...), s the sum of x^2 over channels c - size / 2 to
+/// c + (size - 1) / 2 at the same place (Krizhevsky et al. 2012).
+TAPIR_API Tensor local_response_norm(const Tensor& input, const LocalResponseNormFuncOptions& options);
 struct LayerNormFuncOptions {
   LayerNormFuncOptions(std::vector<int64_t> normalized_shape)  // NOLINT
       : normalized_shape_(std::move(normalized_shape)) {}

@@ -541,6 +541,34 @@ struct MaxPoolArgs {
   bool own_windows;
 };
 
+/// How grid_sample reads between the elements, and what it finds outside of them; the numbers are PyTorch's.
+enum class GridMode : uint8_t { Linear, Nearest, Cubic };
+enum class GridPadding : uint8_t { Zeros, Border, Reflection };
+/// y[n][c][p] = x[n][c] at the place that grid[n][p] gives, x (batch, channels, in...), y (batch, channels,
+/// places), grid (batch, places, spatial), all contiguous and of one dtype: float32, float64 or a half type.
+/// Coordinate i of a place is for dimension spatial - 1 - i; -1 and 1 are the centres of the first and last
+/// elements where `aligned`, else their outer edges. NaN stands for -1.
+struct GridSampleArgs {
+  GridMode mode;  ///< Cubic: spatial == 2
+  GridPadding padding;
+  bool aligned;
+  DType dtype;
+  int spatial;  ///< 2 or 3
+  int64_t batch, channels, places;
+  int64_t in[kMaxSpatial];  ///< `spatial` sizes
+  const void* x;
+  const void* grid;
+  void* y;
+};
+/// The gradients of x and grid; those that are null are not wanted. grid's is 0 where the padding holds a
+/// place back, and for Nearest.
+struct GridSampleBackwardArgs {
+  GridSampleArgs forward;
+  const void* grad_y;
+  void* grad_x;
+  void* grad_grid;
+};
+
 /// Normalises the channels of a contiguous (batch, channels, inner) array: y = (x - mean) * rstd * weight +
 /// bias with one mean and rstd = 1 / sqrt(variance + eps) for each channel. `training`: they are computed,
 /// variance as the mean of (x - mean)^2, else mean and variance are read.
@@ -606,8 +634,15 @@ struct KernelTable {
   void (*batch_norm)(const BatchNormArgs&);
   void (*batch_norm_backward)(const BatchNormBackwardArgs&);
   void (*conv)(const ConvArgs&);
+  /// The columns y (batch, in_channels, kernel..., out...) of x: y[n][c][k][p] is x[n][c][p * stride -
+  /// padding
+  /// + k * dilation], zero outside of x (Forward); or x as the sum of what columns y say of it (Data). w,
+  /// bias, groups and out_channels have no part in it.
+  void (*columns)(const ConvArgs&);
   void (*banded)(const BandedArgs&);
   void (*max_pool)(const MaxPoolArgs&);
+  void (*grid_sample)(const GridSampleArgs&);
+  void (*grid_sample_backward)(const GridSampleBackwardArgs&);
   void (*update)(const UpdateArgs&);
   /// The value of the one element at `data`, as a double and an int64 (waits for the device).
   KernelScalar (*read)(const void* data, DType dtype);

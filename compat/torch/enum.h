@@ -20,6 +20,7 @@ TAPIR_COMPAT_ENUM(kArea);
 TAPIR_COMPAT_ENUM(kBatchMean);
 TAPIR_COMPAT_ENUM(kBicubic);
 TAPIR_COMPAT_ENUM(kBilinear);
+TAPIR_COMPAT_ENUM(kBorder);
 TAPIR_COMPAT_ENUM(kCircular);
 TAPIR_COMPAT_ENUM(kConstant);
 TAPIR_COMPAT_ENUM(kConv1D);
@@ -44,6 +45,7 @@ TAPIR_COMPAT_ENUM(kRNN_RELU);
 TAPIR_COMPAT_ENUM(kRNN_TANH);
 TAPIR_COMPAT_ENUM(kReLU);
 TAPIR_COMPAT_ENUM(kReflect);
+TAPIR_COMPAT_ENUM(kReflection);
 TAPIR_COMPAT_ENUM(kReplicate);
 TAPIR_COMPAT_ENUM(kSigmoid);
 TAPIR_COMPAT_ENUM(kSum);
@@ -71,6 +73,9 @@ inline std::string get_enum_name(tapir::FanMode v) { return v == tapir::kFanIn ?
 inline std::string get_enum_name(tapir::PadMode v) {
   constexpr const char* kNames[] = {"kConstant", "kReflect", "kReplicate", "kCircular"};
   return kNames[static_cast<size_t>(v)];
+}
+inline std::string get_enum_name(tapir::OutsideGrid v) {
+  return v == tapir::kBorder ? "kBorder" : "kReflection";
 }
 inline std::string get_enum_name(tapir::Interpolation v) {
   constexpr const char* kNames[] = {"kNearest", "kNearestExact", "kBilinear",

@@ -1,12 +1,13 @@
 // Convolution as products with a matrix of columns (im2col: Chellapilla, Puri and Simard 2006): column p
 // holds what the kernel sees at place p of the output.
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include "tapir/tensor/cpu/conv.h"
 #include "tapir/tensor/cpu/gemm.h"
+#include "tapir/tensor/cpu/kernels.h"
 #include "tapir/tensor/cpu/parallel.h"
+#include "tapir/tensor/cpu/staging.h"
 
 namespace tapir::cpu {
 
@@ -50,9 +51,13 @@ void for_each_run(const ConvArgs& a, int64_t channels, F f) {
 
 template <class T>
 void to_columns(const ConvArgs& a, int64_t channels, const T* x, T* columns) {
-  std::fill_n(columns, channels * volume(a.kernel) * volume(a.out), T(0));
+  const bool all_inside = a.padding[0] == 0 && a.padding[1] == 0 && a.padding[2] == 0;
+  if (!all_inside) std::fill_n(columns, channels * volume(a.kernel) * volume(a.out), T(0));
   for_each_run(a, channels, [&](int64_t to, int64_t from, int64_t count, int64_t step) {
-    for (int64_t i = 0; i < count; ++i) columns[to + i] = x[from + i * step];
+    if (step == 1)
+      std::copy_n(x + from, count, columns + to);
+    else
+      for (int64_t i = 0; i < count; ++i) columns[to + i] = x[from + i * step];
   });
 }
 
@@ -60,7 +65,12 @@ void to_columns(const ConvArgs& a, int64_t channels, const T* x, T* columns) {
 template <class T>
 void from_columns(const ConvArgs& a, int64_t channels, const T* columns, T* x) {
   for_each_run(a, channels, [&](int64_t from, int64_t to, int64_t count, int64_t step) {
-    for (int64_t i = 0; i < count; ++i) x[to + i * step] += columns[from + i];
+    const T* const v = columns + from;
+    T* const sum = x + to;
+    if (step == 1)
+      for (int64_t i = 0; i < count; ++i) sum[i] += v[i];
+    else
+      for (int64_t i = 0; i < count; ++i) sum[i * step] += v[i];
   });
 }
 
@@ -160,7 +170,39 @@ void run(const ConvArgs& a) {
   });
 }
 
+template <class T>
+void all_columns(const ConvArgs& a) {
+  const int64_t plane = volume(a.in), block = volume(a.kernel) * volume(a.out);
+  T *const x = static_cast<T*>(a.x), *const y = static_cast<T*>(a.y);
+  parallel_for(0, a.batch * a.in_channels, std::max<int64_t>(1, kGrain / block), [&](int64_t lo, int64_t hi) {
+    for (int64_t i = lo; i < hi; ++i) {
+      if (a.op == Conv::Forward) {
+        to_columns(a, 1, x + i * plane, y + i * block);
+      } else {
+        std::fill_n(x + i * plane, plane, T(0));
+        from_columns(a, 1, y + i * block, x + i * plane);
+      }
+    }
+  });
+}
+
 }  // namespace
+
+void columns(const ConvArgs& a) {
+  if (is_half(a.dtype)) {
+    const int64_t planes = a.batch * a.in_channels, images = planes * volume(a.in),
+                  all = planes * volume(a.kernel) * volume(a.out);
+    const bool forward = a.op == Conv::Forward;
+    Staged from(forward ? a.x : a.y, a.dtype, forward ? images : all), to(a.dtype, forward ? all : images);
+    ConvArgs b = a;
+    b.dtype = kFloat32;
+    b.x = (forward ? from : to).data();
+    b.y = (forward ? to : from).data();
+    columns(b);
+    return to.write(forward ? a.y : a.x);
+  }
+  a.dtype == kFloat32 ? all_columns<float>(a) : all_columns<double>(a);
+}
 
 void conv_columns(const ConvArgs& a) { a.dtype == kFloat32 ? run<float>(a) : run<double>(a); }
 

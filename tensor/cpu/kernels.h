@@ -38,10 +38,13 @@ void ctc_backward(const CtcBackwardArgs& args);                     // ctc.cpp
 void attention(const AttentionArgs& args);                          // attention.cpp
 void attention_backward(const AttentionBackwardArgs& args);         // attention.cpp
 void conv(const ConvArgs& args);                                    // conv.cpp
+void columns(const ConvArgs& args);                                 // conv_columns.cpp
 void batch_norm(const BatchNormArgs& args);                         // batch_norm.cpp
 void batch_norm_backward(const BatchNormBackwardArgs& args);        // batch_norm.cpp
 void banded(const BandedArgs& args);                                // pool.cpp
 void max_pool(const MaxPoolArgs& args);                             // pool.cpp
+void grid_sample(const GridSampleArgs& args);                       // grid_sample.cpp
+void grid_sample_backward(const GridSampleBackwardArgs& args);      // grid_sample.cpp
 void update(const UpdateArgs& args);                                // optim.cpp
 
 /// Of add_rows, those rows with `from`, of kFloat32 or kFloat64, that go to places [low, high). In

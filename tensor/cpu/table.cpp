@@ -37,8 +37,11 @@ constexpr KernelTable cpu_kernels = {
     .batch_norm = cpu::batch_norm,
     .batch_norm_backward = cpu::batch_norm_backward,
     .conv = cpu::conv,
+    .columns = cpu::columns,
     .banded = cpu::banded,
     .max_pool = cpu::max_pool,
+    .grid_sample = cpu::grid_sample,
+    .grid_sample_backward = cpu::grid_sample_backward,
     .update = cpu::update,
     .read = cpu::read,
 };

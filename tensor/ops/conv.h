@@ -20,4 +20,9 @@ struct ConvShape {
 TAPIR_API Tensor conv(const char* name, Conv op, const Tensor& first, const Tensor& second,
                       const ConvShape& shape, const Tensor& bias = {}, Tensor* bias_grad = nullptr);
 
+/// The columns (N, C K..., L) of images x (N, C, L...) for Forward, the images that columns sum to for Data;
+/// see KernelTable::columns. Of `shape`, w gives the kernel's sizes alone, and y those of the columns with
+/// the places by dimension. Throws DTypeError for what is not floating-point, DeviceError.
+TAPIR_API Tensor columns(const char* name, Conv op, const Tensor& from, const ConvShape& shape);
+
 }  // namespace tapir::raw
