@@ -145,6 +145,9 @@ const std::vector<Call>& further_calls() {
     for (int64_t & v : s) v = number(e, -1, 4);                   \
     return s;                                                     \
   }()
+// Mostly two numbers that fit a window.
+#define PAIR \
+  (chance(e, 90) ? std::vector<int64_t>{number(e, 0, 3), number(e, 0, 3)} : std::vector<int64_t>(SIZES))
 #define INDEX                                                                              \
   [&] {                                                                                    \
     std::vector<TensorIndex> list;                                                         \
@@ -220,6 +223,44 @@ const std::vector<Call>& further_calls() {
       CALL("masked_scatter", {masked_scatter(x[0], x[1], x[2])}),
       CALL("unique_dim", {std::get<0>(unique_dim(x[0], N))}),
       CALL("trapezoid", {trapezoid(x[0], x[1], N)}),
+      CALL("conv1d", {conv1d(x[0], x[1], Tensor(), number(e, 0, 2), number(e, -1, 2), number(e, 0, 2),
+                             number(e, 0, 2))}),
+      CALL("conv2d", {conv2d(x[0], x[1], Tensor(), PAIR, PAIR, PAIR, number(e, 0, 2))}),
+      CALL("conv3d", {conv3d(x[0], x[1], x[2], number(e, 0, 2), number(e, -1, 2))}),
+      CALL("conv_transpose1d", {conv_transpose1d(x[0], x[1], Tensor(), number(e, 0, 2), number(e, -1, 2),
+                                                 number(e, -1, 2), number(e, 0, 2))}),
+      CALL("conv_transpose2d", {conv_transpose2d(x[0], x[1], Tensor(), PAIR, PAIR, PAIR, number(e, 0, 2))}),
+      CALL("max_pool1d", {max_pool1d(x[0], number(e, 0, 3), number(e, 0, 3), number(e, -1, 2))}),
+      CALL("max_pool2d", {max_pool2d(x[0], PAIR, PAIR, PAIR, PAIR, e() & 1)}),
+      CALL("avg_pool2d", {avg_pool2d(x[0], PAIR, PAIR, PAIR, e() & 1, e() & 1)}),
+      CALL("adaptive_avg_pool2d", {adaptive_avg_pool2d(x[0], PAIR)}),
+      CALL("adaptive_max_pool2d", {std::get<0>(adaptive_max_pool2d(x[0], PAIR))}),
+      CALL("max_unpool2d", {max_unpool2d(x[0], x[1], PAIR)}),
+      CALL("fractional_max_pool2d", {std::get<0>(fractional_max_pool2d(x[0], PAIR, PAIR, x[1]))}),
+      CALL("batch_norm", {batch_norm(x[0], Tensor(), Tensor(), Tensor(), Tensor(), true, 0.1, 1e-5)}),
+      CALL("interpolate",
+           {interpolate(
+               x[0], SIZES, std::nullopt,
+               std::vector<const char*>{"nearest", "nearest-exact", "linear", "bilinear", "bicubic", "area",
+                                        "trilinear", "none"}[static_cast<size_t>(number(e, 0, 7))])}),
+      CALL("im2col", {im2col(x[0], PAIR, PAIR, PAIR, PAIR)}),
+      CALL("col2im", {col2im(x[0], PAIR, PAIR, PAIR, PAIR, PAIR)}),
+      CALL("pixel_shuffle", {pixel_shuffle(x[0], number(e, 0, 3))}),
+      CALL("pixel_unshuffle", {pixel_unshuffle(x[0], number(e, 0, 3))}),
+      CALL("channel_shuffle", {channel_shuffle(x[0], N)}),
+      CALL("reflection_pad1d", {reflection_pad1d(x[0], PAIR)}),
+      CALL("replication_pad2d", {replication_pad2d(x[0], SIZES)}),
+      CALL("affine_grid_generator", {affine_grid_generator(x[0], SIZES, e() & 1)}),
+      CALL("grid_sampler", {grid_sampler(x[0], x[1], number(e, -1, 3), number(e, -1, 3), e() & 1)}),
+      CALL("grid_sampler of two values",
+           {grid_sampler(x[0], x[0].select(1, 0).unsqueeze(-1).expand({-1, -1, -1, 2}), number(e, 0, 2),
+                         number(e, 0, 2), e() & 1)}),
+      CALL("attention", {scaled_dot_product_attention(x[0], x[1], x[1], x[2])}),
+      CALL("embedding", {embedding(x[0], x[1], N)}),
+      CALL("embedding_bag",
+           {std::get<0>(embedding_bag(x[0], x[1], x[2].to(kInt64), false, number(e, -1, 3)))}),
+      CALL("layer_norm", {layer_norm(x[0], SIZES)}),
+      CALL("group_norm", {group_norm(x[0], N)}),
       CALL("sort_out", {[&] {
              Tensor a = x[1], b;  // a new handle: sort_out may resize it, or write to it
              if (a.defined()) a = a.clone();
