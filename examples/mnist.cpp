@@ -10,11 +10,11 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "support/digits.h"
 #include "support/progress.h"
 #include "tapir/tapir.h"
 
 using namespace tapir;
-using data::datasets::MNIST;
 
 namespace {
 
@@ -29,15 +29,6 @@ struct NetImpl : nn::Module {
 };
 TAPIR_MODULE(Net);
 
-struct Digits : data::Dataset<Digits> {
-  Tensor images, targets;
-  Digits(Tensor i, Tensor t) : images(std::move(i)), targets(std::move(t)) {}
-  data::Example<> get(size_t i) override {
-    return {images[static_cast<int64_t>(i)], targets[static_cast<int64_t>(i)]};
-  }
-  std::optional<size_t> size() const override { return static_cast<size_t>(images.size(0)); }
-};
-
 double accuracy(Net& net, const Digits& digits) {
   NoGradGuard no_grad;
   net->eval();
@@ -46,24 +37,8 @@ double accuracy(Net& net, const Digits& digits) {
   return right.to(kFloat64).mean().item<double>();
 }
 
-// Digits to train on and to test with.
-std::pair<Digits, Digits> read(const std::string& folder) {
-  try {
-    const MNIST training(folder, MNIST::Mode::kTrain), test(folder, MNIST::Mode::kTest);
-    return {Digits(training.images(), training.targets()), Digits(test.images(), test.targets())};
-  } catch (const IOError&) {
-    const MNIST set(folder, MNIST::Mode::kTest);
-    std::printf("no training files in %s: 8,000 digits of the test set train, the others test\n",
-                folder.c_str());
-    const auto part = [&](int64_t start, int64_t n) {
-      return Digits(set.images().narrow(0, start, n), set.targets().narrow(0, start, n));
-    };
-    return {part(0, 8000), part(8000, 2000)};
-  }
-}
-
 void train(const std::string& folder, int64_t epochs) {
-  auto [training, test] = read(folder);
+  auto [training, test] = read_digits(folder);
   const int64_t n = training.images.size(0);
   auto loader = data::make_data_loader<data::samplers::RandomSampler>(
       training.map(data::transforms::Stack<>()), data::DataLoaderOptions().batch_size(64).workers(1));
