@@ -1,6 +1,9 @@
 // What the CUDA kernels over elements share: loading and storing any dtype, the iteration space, the launch.
 #pragma once
 
+#include <cstdint>
+#include <type_traits>
+
 #include "tapir/cuda/context.h"
 #include "tapir/tensor/kernels.h"
 
@@ -14,8 +17,19 @@ inline unsigned blocks_for(int64_t n) {
   return static_cast<unsigned>(blocks < 65536 ? blocks : 65536);
 }
 
-/// Element i of `data`, converted to T. A float outside an integer T's range gives the nearest value, NaN
-/// gives 0.
+/// `value` as a T. A float outside an int64's range gives the nearest value; NaN gives 0, where the device's
+/// own conversion gives the smallest.
+template <class T, class U>
+__device__ __forceinline__ T cast(U value) {
+  if constexpr (std::is_same_v<T, int64_t> && std::is_floating_point_v<U>) {
+    if (value != value) return 0;
+    if (value >= U(9223372036854775808.0)) return INT64_MAX;
+    if (value <= U(-9223372036854775808.0)) return INT64_MIN;
+  }
+  return static_cast<T>(value);
+}
+
+/// Element i of `data`, converted to T as cast() does.
 template <class T>
 __device__ __forceinline__ T load(const void* data, DType dtype, int64_t i) {
   switch (dtype) {
@@ -30,17 +44,17 @@ __device__ __forceinline__ T load(const void* data, DType dtype, int64_t i) {
     case DType::Int64:
       return static_cast<T>(static_cast<const int64_t*>(data)[i]);
     case DType::Float16:
-      return static_cast<T>(static_cast<float>(static_cast<const Half*>(data)[i]));
+      return cast<T>(static_cast<float>(static_cast<const Half*>(data)[i]));
     case DType::BFloat16:
-      return static_cast<T>(static_cast<float>(static_cast<const BFloat16*>(data)[i]));
+      return cast<T>(static_cast<float>(static_cast<const BFloat16*>(data)[i]));
     case DType::Float64:
-      return static_cast<T>(static_cast<const double*>(data)[i]);
+      return cast<T>(static_cast<const double*>(data)[i]);
     case DType::Bool:
       return static_cast<T>(static_cast<const uint8_t*>(data)[i] != 0);
     case DType::Float32:
       break;
   }
-  return static_cast<T>(static_cast<const float*>(data)[i]);
+  return cast<T>(static_cast<const float*>(data)[i]);
 }
 
 /// Stores `value` as element i of `data`.
@@ -48,19 +62,19 @@ template <class T>
 __device__ __forceinline__ void store(void* data, DType dtype, int64_t i, T value) {
   switch (dtype) {
     case DType::UInt8:
-      static_cast<uint8_t*>(data)[i] = static_cast<uint8_t>(static_cast<int64_t>(value));
+      static_cast<uint8_t*>(data)[i] = static_cast<uint8_t>(cast<int64_t>(value));
       return;
     case DType::Int8:
-      static_cast<int8_t*>(data)[i] = static_cast<int8_t>(static_cast<int64_t>(value));
+      static_cast<int8_t*>(data)[i] = static_cast<int8_t>(cast<int64_t>(value));
       return;
     case DType::Int16:
-      static_cast<int16_t*>(data)[i] = static_cast<int16_t>(static_cast<int64_t>(value));
+      static_cast<int16_t*>(data)[i] = static_cast<int16_t>(cast<int64_t>(value));
       return;
     case DType::Int32:
-      static_cast<int32_t*>(data)[i] = static_cast<int32_t>(static_cast<int64_t>(value));
+      static_cast<int32_t*>(data)[i] = static_cast<int32_t>(cast<int64_t>(value));
       return;
     case DType::Int64:
-      static_cast<int64_t*>(data)[i] = static_cast<int64_t>(value);
+      static_cast<int64_t*>(data)[i] = cast<int64_t>(value);
       return;
     case DType::Float16:
       static_cast<Half*>(data)[i] = Half(static_cast<float>(value));
