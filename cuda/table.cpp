@@ -24,28 +24,27 @@ namespace {
 template <class Args>
 void lacking(const Args&) {
   throw DeviceError(
-      "cuda: this op has no CUDA kernel yet (there are pointwise ops, copies, fills and matrix products); "
-      "move the "
-      "tensors to the CPU with to(kCPU)");
+      "cuda: this op has no CUDA kernel yet (there are pointwise ops, copies, fills, reductions, softmax, "
+      "cross-entropy, norms and matrix products); move the tensors to the CPU with to(kCPU)");
 }
 
 constexpr KernelTable kTable = {
     .pointwise = pointwise,
     .copy = copy,
     .fill = fill,
-    .reduce = lacking<ReduceArgs>,
-    .pointwise_sum = lacking<PointwiseSumArgs>,
-    .softmax = lacking<SoftmaxArgs>,
-    .softmax_backward = lacking<SoftmaxBackwardArgs>,
-    .cross_entropy = lacking<CrossEntropyArgs>,
-    .cross_entropy_backward = lacking<CrossEntropyBackwardArgs>,
+    .reduce = reduce,
+    .pointwise_sum = pointwise_sum,
+    .softmax = softmax,
+    .softmax_backward = softmax_backward,
+    .cross_entropy = cross_entropy,
+    .cross_entropy_backward = cross_entropy_backward,
     .index_rows = lacking<IndexRowsArgs>,
     .add_rows = lacking<AddRowsArgs>,
     .dot_rows = lacking<DotRowsArgs>,
     .put_rows = lacking<PutRowsArgs>,
     .gather = lacking<GatherArgs>,
     .scatter = lacking<ScatterArgs>,
-    .moments = lacking<MomentsArgs>,
+    .moments = moments,
     .scan = lacking<ScanArgs>,
     .sort = lacking<SortArgs>,
     .select = lacking<SelectArgs>,
@@ -53,14 +52,14 @@ constexpr KernelTable kTable = {
     .lapack = lacking<LapackArgs>,
     .rnn_cell = lacking<RnnCellArgs>,
     .rnn_cell_backward = lacking<RnnCellBackwardArgs>,
-    .row_norm = lacking<RowNormArgs>,
-    .row_norm_backward = lacking<RowNormBackwardArgs>,
+    .row_norm = row_norm,
+    .row_norm_backward = row_norm_backward,
     .ctc = lacking<CtcArgs>,
     .ctc_backward = lacking<CtcBackwardArgs>,
     .attention = lacking<AttentionArgs>,
     .attention_backward = lacking<AttentionBackwardArgs>,
-    .batch_norm = lacking<BatchNormArgs>,
-    .batch_norm_backward = lacking<BatchNormBackwardArgs>,
+    .batch_norm = batch_norm,
+    .batch_norm_backward = batch_norm_backward,
     .conv = lacking<ConvArgs>,
     .columns = lacking<ConvArgs>,
     .banded = lacking<BandedArgs>,
