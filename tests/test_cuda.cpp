@@ -1,5 +1,7 @@
 // The CUDA backend, where there is a device; elsewhere one line says that it was skipped and why.
 #include <cstdio>
+#include <initializer_list>
+#include <vector>
 
 #include "support/catch.h"
 #include "tapir/autograd/functions/compare.h"
@@ -10,6 +12,7 @@
 #include "tapir/config.h"
 #include "tapir/cuda/cuda.h"
 #include "tapir/tensor/error.h"
+#include "tapir/tensor/kernels.h"
 #include "tapir/tensor/ops/create.h"
 #include "tapir/tensor/ops/matmul.h"
 #include "tapir/tensor/ops/pointwise.h"
@@ -65,6 +68,83 @@ TEST_CASE("every pointwise row gives the CPU's values on CUDA, in every dtype an
       REQUIRE(gpu.dtype() == cpu.dtype());
       REQUIRE(allclose(to(gpu, kFloat64), to(cpu, kFloat64), tolerance, tolerance, true));
     }
+  }
+}
+
+namespace {
+constexpr int64_t kShapes[][3] = {{1, 70000, 1}, {3, 257, 1}, {600, 33, 1}, {2, 300, 7}, {1, 1000, 65}};
+
+/// `results` tensors of the given sizes and dtype, as `call` fills them on the CPU and on CUDA, agree.
+template <class F>
+void on_both(const Tensor& in, std::initializer_list<Tensor> results, F call) {
+  std::vector<Tensor> there, here(results);
+  for (const Tensor& t : results) there.push_back(to(t, Device(kCUDA)));
+  call(cpu_kernels, in, here);
+  call(kernels(Device(kCUDA)), to(in, Device(kCUDA)), there);
+  for (size_t i = 0; i < here.size(); ++i)  // sums are taken in another order
+    CHECK(allclose(to(there[i], Device(kCPU)), here[i], 1e-4, 1e-3, true));
+}
+}  // namespace
+
+TEST_CASE("kernels over rows and columns give the CPU's values on CUDA") {
+  if (skip("kernels over rows and columns")) return;
+  for (const auto& [outer, n, inner] : kShapes) {
+    CAPTURE(outer, n, inner);
+    const Tensor in = raw::unary(Pointwise::sin, linspace(0, 5000, outer * n * inner), {});
+    const auto empty = [](int64_t count, DType dtype = kFloat32) { return raw::zeros({count}, dtype); };
+    const int64_t outputs = outer * inner;
+    for (const Reduction op : {Reduction::Sum, Reduction::NormTwo, Reduction::LogSumExp})
+      on_both(in, {empty(outputs)}, [&](const KernelTable& k, const Tensor& x, std::vector<Tensor>& out) {
+        k.reduce({op, x.data_ptr(), kFloat32, out[0].data_ptr(), kFloat32, nullptr, outer, n, inner, 1});
+      });
+    for (const Reduction op : {Reduction::MaxIndex, Reduction::MinIndex})
+      on_both(in, {empty(outputs), empty(outputs, kInt64)},
+              [&](const KernelTable& k, const Tensor& x, std::vector<Tensor>& out) {
+                k.reduce({op, x.data_ptr(), kFloat32, out[0].data_ptr(), kFloat32,
+                          static_cast<int64_t*>(out[1].data_ptr()), outer, n, inner, 1});
+              });
+    for (const bool log : {false, true})
+      on_both(in, {empty(in.numel()), empty(in.numel())},
+              [&](const KernelTable& k, const Tensor& x, std::vector<Tensor>& out) {
+                k.softmax({log, kFloat32, x.data_ptr(), out[0].data_ptr(), outer, n, inner});
+                k.softmax_backward(
+                    {log, kFloat32, x.data_ptr(), out[0].data_ptr(), out[1].data_ptr(), outer, n, inner});
+              });
+    on_both(in, {empty(outputs), empty(outputs)},
+            [&](const KernelTable& k, const Tensor& x, std::vector<Tensor>& out) {
+              k.moments(
+                  {kFloat32, x.data_ptr(), out[0].data_ptr(), out[1].data_ptr(), outer, n, inner, 1, false});
+            });
+    on_both(in, {empty(in.numel()), empty(n), empty(n), empty(n), empty(in.numel()), empty(n), empty(n)},
+            [&](const KernelTable& k, const Tensor& x, std::vector<Tensor>& out) {
+              k.batch_norm({kFloat32, x.data_ptr(), nullptr, nullptr, out[0].data_ptr(), out[1].data_ptr(),
+                            out[2].data_ptr(), out[3].data_ptr(), outer, n, inner, 1e-2, true});
+              k.batch_norm_backward({kFloat32, x.data_ptr(), x.data_ptr(), out[1].data_ptr(),
+                                     out[3].data_ptr(), nullptr, out[4].data_ptr(), out[5].data_ptr(),
+                                     out[6].data_ptr(), outer, n, inner, true});
+            });
+    const int64_t rows = outer * inner;
+    on_both(in, {empty(in.numel()), empty(rows), empty(rows), empty(in.numel()), empty(n), empty(n)},
+            [&](const KernelTable& k, const Tensor& x, std::vector<Tensor>& out) {
+              k.row_norm({kFloat32, x.data_ptr(), nullptr, nullptr, out[0].data_ptr(), out[1].data_ptr(),
+                          out[2].data_ptr(), rows, n, 1, 1, 1e-2});
+              k.row_norm_backward({kFloat32, x.data_ptr(), x.data_ptr(), out[1].data_ptr(), out[2].data_ptr(),
+                                   nullptr, out[3].data_ptr(), out[4].data_ptr(), out[5].data_ptr(), rows, n,
+                                   1, 1});
+            });
+    const Tensor targets = raw::zeros({rows}, kInt64);
+    on_both(in, {empty(rows), empty(in.numel()), empty(in.numel()), targets},
+            [&](const KernelTable& k, const Tensor& x, std::vector<Tensor>& out) {
+              const auto* target = static_cast<const int64_t*>(out[3].data_ptr());
+              double weight_sum = 0;
+              int64_t bad_row = 0;
+              k.cross_entropy({kFloat32, x.data_ptr(), target, nullptr, out[0].data_ptr(), out[1].data_ptr(),
+                               &weight_sum, &bad_row, rows, n, -100, 0.1});
+              CHECK(weight_sum == static_cast<double>(rows));
+              CHECK(bad_row == -1);
+              k.cross_entropy_backward({kFloat32, x.data_ptr(), 0, 1.0, out[1].data_ptr(), target, nullptr,
+                                        out[2].data_ptr(), rows, n, -100, 0.1});
+            });
   }
 }
 
