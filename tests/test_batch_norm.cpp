@@ -117,3 +117,14 @@ TEST_CASE("bad norms say what does not fit") {
   CHECK(contains(message([&] { nn::InstanceNorm2d(3)(zeros({2, 3, 1, 1})); }), "of a sample"));
   CHECK(layer(zeros({0, 3, 2, 2})).numel() == 0);
 }
+
+TEST_CASE("in eval a value that is not finite leaves the gradient of its input as it is") {
+  for (const auto& sizes : {std::vector<int64_t>{2, 3}, std::vector<int64_t>{2, 3, 5}}) {
+    Tensor x = ones(sizes);
+    x.flatten()[1].fill_(values::kInf);
+    x.set_requires_grad(true);
+    const Tensor weight = full({3}, 2.0), variance = full({3}, 4.0);
+    batch_norm(x, weight, zeros({3}), zeros({3}), variance, false, 0.1, 0.0).sum().backward();
+    CHECK(values::of(x.grad()) == std::vector<double>(static_cast<size_t>(x.numel()), 1.0));
+  }
+}

@@ -186,3 +186,8 @@ TEST_CASE("mse_loss") {
   CHECK(values::of(mse_loss(a, b, 2))[0] == 5);
   CHECK_THROWS_AS(mse_loss(a, values::make({1, 2})), ShapeError);
 }
+
+TEST_CASE("rows without classes that are ignored lose nothing") {
+  const Tensor losses = cross_entropy(raw::zeros({2, 0}, kFloat32, kCPU), values::ints({-100, -100}), {}, 0);
+  CHECK(values::of(losses) == std::vector<double>{0, 0});
+}

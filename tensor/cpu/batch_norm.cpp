@@ -159,11 +159,12 @@ void norm_backward(const BatchNormBackwardArgs& a) {
         if (dw) store_upto(dot, dw + c, lanes);
         if (!dx) continue;
         const V<T> scale = weight ? hn::Mul(rstd, load_upto(weight + c, lanes)) : rstd;
-        const V<T> mean_g = a.training ? hn::Mul(sum, splat(by)) : splat(T(0));
-        const V<T> mean_gx = a.training ? hn::Mul(dot, splat(by)) : splat(T(0));
-        for (int64_t n = 0; n < s.batch; ++n)
-          store_upto(hn::Mul(scale, hn::Sub(grad(n), hn::MulAdd(normal(n), mean_gx, mean_g))),
-                     dx + n * s.channels + c, lanes);
+        const V<T> mean_g = hn::Mul(sum, splat(by)), mean_gx = hn::Mul(dot, splat(by));
+        for (int64_t n = 0; n < s.batch; ++n) {
+          V<T> d = grad(n);
+          if (a.training) d = hn::Sub(d, hn::MulAdd(normal(n), mean_gx, mean_g));
+          store_upto(hn::Mul(scale, d), dx + n * s.channels + c, lanes);
+        }
         continue;
       }
       const V<T> mean = splat(means[c]), rstd = splat(rstds[c]);
@@ -176,10 +177,14 @@ void norm_backward(const BatchNormBackwardArgs& a) {
       if (db) db[c] = sum;
       if (dw) dw[c] = dot;
       if (!dx) continue;
-      const V<T> scale = splat(weight ? rstds[c] * weight[c] : rstds[c]),
-                 mean_g = splat(a.training ? sum * by : T(0)), mean_gx = splat(a.training ? dot * by : T(0));
+      const V<T> scale = splat(weight ? rstds[c] * weight[c] : rstds[c]), mean_g = splat(sum * by),
+                 mean_gx = splat(dot * by);
       for (int64_t n = 0; n < s.batch; ++n) {
         const int64_t at = (n * s.channels + c) * s.inner;
+        if (!a.training) {
+          map_row(g + at, dx + at, s.inner, [=](V<T> gv) HWY_ATTR { return hn::Mul(scale, gv); });
+          continue;
+        }
         map_row(g + at, in + at, dx + at, s.inner, [=](V<T> gv, V<T> x) HWY_ATTR {
           const V<T> xhat = hn::Mul(hn::Sub(x, mean), rstd);
           return hn::Mul(scale, hn::Sub(gv, hn::MulAdd(xhat, mean_gx, mean_g)));

@@ -10,6 +10,7 @@
 //
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "hwy/highway.h"
 #include "tapir/tensor/cpu/kernels.h"
@@ -158,6 +159,7 @@ void cross_entropy(const CrossEntropyArgs& a) {
   }
   using namespace rows;
   if (!(a.dtype == kFloat32 ? check_targets<float>(a) : check_targets<double>(a))) return;
+  if (a.classes == 0) std::memset(a.losses, 0, static_cast<size_t>(a.n) * item_size(a.dtype));  // all ignored
   if (a.n == 0 || a.classes == 0) return;
   HWY_DYNAMIC_DISPATCH(cross_entropy_simd)(a);
 }
