@@ -16,5 +16,6 @@ void copy(const CopyArgs& args);
 void fill(void* data, DType dtype, int64_t n, KernelScalar value);
 KernelScalar read(const void* data, DType dtype);
 void gemm(const GemmArgs& args);
+void update(const UpdateArgs& args);
 
 }  // namespace tapir::cuda

@@ -67,7 +67,7 @@ constexpr KernelTable kTable = {
     .max_pool = lacking<MaxPoolArgs>,
     .grid_sample = lacking<GridSampleArgs>,
     .grid_sample_backward = lacking<GridSampleBackwardArgs>,
-    .update = lacking<UpdateArgs>,
+    .update = update,
     .read = read,
 };
 
