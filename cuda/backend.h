@@ -16,6 +16,15 @@ void copy(const CopyArgs& args);
 void fill(void* data, DType dtype, int64_t n, KernelScalar value);
 KernelScalar read(const void* data, DType dtype);
 void gemm(const GemmArgs& args);
+void index_rows(const IndexRowsArgs& args);
+void add_rows(const AddRowsArgs& args);
+void dot_rows(const DotRowsArgs& args);
+void put_rows(const PutRowsArgs& args);
+void gather(const GatherArgs& args);
+void scatter(const ScatterArgs& args);
+void scan(const ScanArgs& args);
+void rnn_cell(const RnnCellArgs& args);
+void rnn_cell_backward(const RnnCellBackwardArgs& args);
 void update(const UpdateArgs& args);
 
 }  // namespace tapir::cuda
