@@ -143,7 +143,7 @@ __global__ void keys_kernel(int64_t n, F place, int64_t* keys, int64_t* order) {
 /// Places 0 to n - 1 of values in the order of the places where they go: those for one place stand together,
 /// in ascending order. Takes 32 bytes of memory per value.
 struct ByPlace {
-  const int64_t* keys;   ///< where value order[i] goes
+  const int64_t* keys;  ///< where value order[i] goes
   const int64_t* order;
 };
 class PlaceSort {
@@ -346,9 +346,9 @@ void put_rows(const PutRowsArgs& a) {
   const LastOfEach last(device, a.n, a.count, PlaceOfRow{a.index}, "index_copy_");
   visit_word(bytes, a.src, a.dst, [&]<class W>(W, int64_t words) {
     const RowGrid grid(a.outer * a.n, words);
-    put_rows_kernel<<<grid.blocks, grid.threads, 0, current_stream()>>>(
-        static_cast<const W*>(a.src), a.index, last.data(), static_cast<W*>(a.dst), a.outer, a.count, a.n,
-        words);
+    put_rows_kernel<<<grid.blocks, grid.threads, 0, current_stream()>>>(static_cast<const W*>(a.src), a.index,
+                                                                        last.data(), static_cast<W*>(a.dst),
+                                                                        a.outer, a.count, a.n, words);
   });
   check_launch("index_copy_");
 }
@@ -360,8 +360,7 @@ void add_rows(const AddRowsArgs& a) {
   const PlaceSort sort(device, a.n, a.count, PlaceOfRow{a.index}, "index_add_");
   const RowGrid grid(a.outer * a.n, a.row);
   visit_dtype(a.dtype, [&]<class Tag>(Tag) {
-    add_rows_kernel<typename Tag::type>
-        <<<grid.blocks, grid.threads, 0, current_stream()>>>(a, sort.sorted());
+    add_rows_kernel<typename Tag::type><<<grid.blocks, grid.threads, 0, current_stream()>>>(a, sort.sorted());
   });
   check_launch("index_add_");
 }
@@ -373,8 +372,7 @@ void dot_rows(const DotRowsArgs& a) {
   const unsigned blocks = blocks_for(a.n < INT64_MAX / 32 ? a.n * 32 : a.n);
   visit_dtype(a.dtype, [&]<class Tag>(Tag) {
     using T = typename Tag::type;
-    if constexpr (!std::is_integral_v<T>)
-      dot_rows_kernel<T><<<blocks, kThreads, 0, current_stream()>>>(a);
+    if constexpr (!std::is_integral_v<T>) dot_rows_kernel<T><<<blocks, kThreads, 0, current_stream()>>>(a);
   });
   check_launch("dot_rows");
 }
@@ -385,8 +383,8 @@ void gather(const GatherArgs& a) {
   DeviceGuard guard(device_of(a.out));
   const PlaceOfElement place{a.index, a.count, a.n, a.inner};
   const auto run = [&]<class W>(W) {
-    gather_kernel<<<blocks_for(total), kThreads, 0, current_stream()>>>(
-        static_cast<const W*>(a.src), static_cast<W*>(a.out), total, place);
+    gather_kernel<<<blocks_for(total), kThreads, 0, current_stream()>>>(static_cast<const W*>(a.src),
+                                                                        static_cast<W*>(a.out), total, place);
   };
   switch (item_size(a.dtype)) {
     case 1:

@@ -34,7 +34,7 @@ struct Accumulate {
       if (is_nan(x) || is_nan(y)) return x + y;
       const State low = x < y ? x : y, high = x < y ? y : x;
       return low == high && is_nan(low - high) ? x  // both infinite, of one sign
-                                                   : log_one_plus_exp(low - high) + high;
+                                               : log_one_plus_exp(low - high) + high;
     } else if constexpr (std::is_integral_v<T>) {  // wraps
       const auto a = static_cast<uint64_t>(x), b = static_cast<uint64_t>(y);
       return static_cast<int64_t>(kOp == Scan::Sum ? a + b : a * b);
@@ -63,8 +63,7 @@ struct Extreme {
   static __device__ __forceinline__ State of(T x, int64_t i) { return {x, i}; }
   static __device__ __forceinline__ State join(State x, State y) {
     const bool later =
-        is_nan(y.value) ||
-        (!is_nan(x.value) && (kOp == Scan::Min ? y.value <= x.value : y.value >= x.value));
+        is_nan(y.value) || (!is_nan(x.value) && (kOp == Scan::Min ? y.value <= x.value : y.value >= x.value));
     return later ? y : x;
   }
   static __device__ __forceinline__ State from_lane(State x, int lane_below) {
