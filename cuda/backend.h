@@ -25,6 +25,7 @@ void scatter(const ScatterArgs& args);
 void max_pool(const MaxPoolArgs& args);
 void banded(const BandedArgs& args);
 void columns(const ConvArgs& args);
+void select(const SelectArgs& args);
 void scan(const ScanArgs& args);
 void rnn_cell(const RnnCellArgs& args);
 void rnn_cell_backward(const RnnCellBackwardArgs& args);
