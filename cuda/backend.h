@@ -27,5 +27,19 @@ void row_norm_backward(const RowNormBackwardArgs& args);
 void batch_norm(const BatchNormArgs& args);
 void batch_norm_backward(const BatchNormBackwardArgs& args);
 void gemm(const GemmArgs& args);
+void index_rows(const IndexRowsArgs& args);
+void add_rows(const AddRowsArgs& args);
+void dot_rows(const DotRowsArgs& args);
+void put_rows(const PutRowsArgs& args);
+void gather(const GatherArgs& args);
+void scatter(const ScatterArgs& args);
+void max_pool(const MaxPoolArgs& args);
+void banded(const BandedArgs& args);
+void columns(const ConvArgs& args);
+void select(const SelectArgs& args);
+void scan(const ScanArgs& args);
+void rnn_cell(const RnnCellArgs& args);
+void rnn_cell_backward(const RnnCellBackwardArgs& args);
+void update(const UpdateArgs& args);
 
 }  // namespace tapir::cuda

@@ -1,6 +1,6 @@
 // What the kernels over rows and columns share: teams of threads that bring values together, where the
-// elements of an output lie, sums over them in one pass or two, and scratch memory. Who adds what to what
-// depends on the sizes alone, so that a result is the same number every time.
+// elements of an output lie, and sums over them in one pass or two. Who adds what to what depends on the
+// sizes alone, so that a result is the same number every time.
 #pragma once
 
 #include <cstring>
@@ -8,6 +8,7 @@
 
 #include "tapir/cuda/backend.h"
 #include "tapir/cuda/loops.cuh"
+#include "tapir/cuda/scratch.h"
 
 namespace tapir::cuda {
 
@@ -145,25 +146,6 @@ void with_team(const Layout& layout, F f) {
 }
 
 inline unsigned grid_of(int64_t blocks) { return static_cast<unsigned>(blocks < 65536 ? blocks : 65536); }
-
-/// Memory of the current device for the time of a call: what is freed is reused in stream order.
-class Scratch {
- public:
-  explicit Scratch(size_t bytes) : bytes_(bytes), data_(bytes ? allocator(-1).allocate(bytes) : nullptr) {}
-  ~Scratch() {
-    if (data_) allocator(-1).deallocate(data_, bytes_);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  template <class T>
-  T* as() const {
-    return static_cast<T*>(data_);
-  }
-
- private:
-  size_t bytes_;
-  void* data_;
-};
 
 // A fold over each output's elements is an Op, a plain struct that goes to the device:
 //   Acc                   what it gathers in: a plain struct or number, of a multiple of 4 bytes

@@ -24,8 +24,9 @@ namespace {
 template <class Args>
 void lacking(const Args&) {
   throw DeviceError(
-      "cuda: this op has no CUDA kernel yet (there are pointwise ops, copies, fills, reductions, softmax, "
-      "cross-entropy, norms and matrix products); move the tensors to the CPU with to(kCPU)");
+      "cuda: this op has no CUDA kernel yet (there are none for sorting, linear algebra, convolution, "
+      "attention, "
+      "CTC and grid sampling); move the tensors to the CPU with to(kCPU)");
 }
 
 constexpr KernelTable kTable = {
@@ -38,20 +39,20 @@ constexpr KernelTable kTable = {
     .softmax_backward = softmax_backward,
     .cross_entropy = cross_entropy,
     .cross_entropy_backward = cross_entropy_backward,
-    .index_rows = lacking<IndexRowsArgs>,
-    .add_rows = lacking<AddRowsArgs>,
-    .dot_rows = lacking<DotRowsArgs>,
-    .put_rows = lacking<PutRowsArgs>,
-    .gather = lacking<GatherArgs>,
-    .scatter = lacking<ScatterArgs>,
+    .index_rows = index_rows,
+    .add_rows = add_rows,
+    .dot_rows = dot_rows,
+    .put_rows = put_rows,
+    .gather = gather,
+    .scatter = scatter,
     .moments = moments,
-    .scan = lacking<ScanArgs>,
+    .scan = scan,
     .sort = lacking<SortArgs>,
-    .select = lacking<SelectArgs>,
+    .select = select,
     .gemm = gemm,
     .lapack = lacking<LapackArgs>,
-    .rnn_cell = lacking<RnnCellArgs>,
-    .rnn_cell_backward = lacking<RnnCellBackwardArgs>,
+    .rnn_cell = rnn_cell,
+    .rnn_cell_backward = rnn_cell_backward,
     .row_norm = row_norm,
     .row_norm_backward = row_norm_backward,
     .ctc = lacking<CtcArgs>,
@@ -61,12 +62,12 @@ constexpr KernelTable kTable = {
     .batch_norm = batch_norm,
     .batch_norm_backward = batch_norm_backward,
     .conv = lacking<ConvArgs>,
-    .columns = lacking<ConvArgs>,
-    .banded = lacking<BandedArgs>,
-    .max_pool = lacking<MaxPoolArgs>,
+    .columns = columns,
+    .banded = banded,
+    .max_pool = max_pool,
     .grid_sample = lacking<GridSampleArgs>,
     .grid_sample_backward = lacking<GridSampleBackwardArgs>,
-    .update = lacking<UpdateArgs>,
+    .update = update,
     .read = read,
 };
 
