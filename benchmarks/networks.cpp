@@ -115,7 +115,7 @@ void add(bench::Suite& suite, const char* name) {
     torch::manual_seed(1);
     auto net = std::make_shared<Net>();
     auto sgd =
-        std::make_shared<torch::optim::SGD>(net->parameters(), torch::optim::SGDOptions(0.01).momentum(0.9));
+        std::make_shared<torch::optim::SGD>(net->parameters(), torch::optim::SGDOptions(1e-4).momentum(0.9));
     auto x = torch::randn({8, 3, 224, 224}), y = torch::randint(0, 1000, {8});
     return [=] {
       sgd->zero_grad();
