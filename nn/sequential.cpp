@@ -16,6 +16,10 @@ std::shared_ptr<Module> SequentialImpl::clone(const std::optional<Device>& devic
 
 void SequentialImpl::pretty_print(std::ostream& stream) const { stream << "tapir::nn::Sequential"; }
 
+SequentialImpl::ForwardOfTensor SequentialImpl::whole_forward() {
+  return &SequentialImpl::forward<Tensor, const Tensor&>;
+}
+
 Tensor SequentialImpl::map(const Tensor& x) {
   Tensor y = modules_[0].map(x);
   for (size_t i = 1; i < modules_.size(); ++i) y = modules_[i].map(y);

@@ -48,7 +48,8 @@ class TAPIR_API SequentialImpl : public Cloneable<SequentialImpl> {
   void pretty_print(std::ostream& stream) const override;
 
   /// What a Sequential is within another: a module of one tensor that gives a tensor.
-  static auto whole_forward() { return &SequentialImpl::forward<Tensor, const Tensor&>; }
+  using ForwardOfTensor = Tensor (SequentialImpl::*)(const Tensor&);
+  static ForwardOfTensor whole_forward();
 
   /// The last module's result as a ReturnType. Throws ValueError where the chain is empty or types do not
   /// fit.
